@@ -1,0 +1,14 @@
+//! What every command shares: the real clock and randomness, output, progress, exit codes, errors.
+//!
+//! A command is a module with `Command` (what clap reads) and `run(Command, &mut Shell)`. Results go to
+//! stdout through [`Shell`], progress and complaints to stderr, and [`Exit`] says how it ended.
+
+mod failure;
+mod ground;
+mod output;
+
+pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
+#[allow(unused_imports, reason = "commands take what they need")]
+pub(crate) use ground::{OsEntropy, SystemClock, environment, read_file, read_input, write_file};
+#[allow(unused_imports, reason = "commands take what they need")]
+pub(crate) use output::{Progress, Shell, table};

@@ -1,0 +1,75 @@
+//! The real clock, the real randomness, and files with their names in the error.
+
+use std::io::Read;
+use std::path::Path;
+
+use types::{Clock, Entropy, Timestamp};
+
+use super::{Failure, Tell};
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_date_time(time::OffsetDateTime::now_utc())
+    }
+}
+
+/// The randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    #[expect(
+        clippy::panic,
+        reason = "without randomness every key made from here on would be weak: stopping is the only safe end"
+    )]
+    fn fill(&mut self, bytes: &mut [u8]) {
+        if let Err(error) = getrandom::fill(bytes) {
+            panic!("the operating system gives no randomness: {error}");
+        }
+    }
+}
+
+/// A variable of the environment, if it is set and not empty.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Input larger than this is refused rather than read into memory.
+const INPUT_BYTES_MAX: u64 = 4 << 30;
+
+/// A whole file; `-` is stdin.
+pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .lock()
+            .take(INPUT_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .tell("could not read stdin")?;
+        return Ok(bytes);
+    }
+    read_file(path)
+}
+
+/// A whole file.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let what = || format!("could not read {}", path.display());
+    let length = std::fs::metadata(path).tell(what())?.len();
+    if length > INPUT_BYTES_MAX {
+        return Err(Failure::new(what())
+            .why(format!(
+                "it has {length} bytes, and at most {INPUT_BYTES_MAX} are read"
+            ))
+            .next("split the file, or pipe the part that matters into `-`"));
+    }
+    std::fs::read(path).tell(what())
+}
+
+/// Writes a whole file, replacing what was there.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).tell(format!("could not write {}", path.display()))
+}
