@@ -128,7 +128,7 @@ fn run_target(context: &Context, name: &str, triple: &str, seconds: u32) -> bool
         "-timeout=10",
         "-rss_limit_mb=2048",
     ]);
-    command.args(["-print_final_stats=0", "-verbosity=0"]);
+    command.arg("-print_final_stats=1");
     command
         .arg(format!("-artifact_prefix={artifacts}"))
         .arg(corpus);
@@ -136,11 +136,28 @@ fn run_target(context: &Context, name: &str, triple: &str, seconds: u32) -> bool
     if context.path(&seeds).is_dir() {
         command.arg(seeds);
     }
-    let succeeded = run::show(&mut command).succeeded;
-    if !succeeded {
-        println!("{name} failed; the input that does it is in {artifacts}");
+    // libFuzzer tells everything on stderr; only a failure is worth reading.
+    let Ok(ended) = command.output() else {
+        println!("{name}: could not be started");
+        return false;
+    };
+    let told = String::from_utf8_lossy(&ended.stderr);
+    let inputs = executed(&told);
+    if ended.status.success() && inputs > 0 {
+        println!("{name}: {inputs} inputs in {seconds} s");
+        return true;
     }
-    succeeded
+    println!("{told}\n{name} FAILED; the input that does it is in {artifacts}");
+    false
+}
+
+/// How many inputs libFuzzer tried, from its closing statistics.
+fn executed(told: &str) -> u64 {
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    line.and_then(|number| number.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// The targets of `fuzz/fuzz_targets`, each of which must have its `[[bin]]` in `fuzz/Cargo.toml`.
@@ -180,6 +197,12 @@ fn host(context: &Context) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_are_counted() {
+        assert_eq!(executed("x\nstat::number_of_executed_units: 4711\n"), 4711);
+        assert_eq!(executed("==12== ERROR"), 0);
+    }
 
     #[test]
     fn options_are_read() {
