@@ -325,14 +325,12 @@ impl Entry {
         let mut rest = data;
         let mut number = |what| {
             let at = offset + (data.len() - rest.len());
-            let (bytes, after) =
-                rest.split_first_chunk::<4>()
-                    .ok_or_else(|| Malformed::Truncated {
-                        what,
-                        offset: at,
-                        need: 4,
-                        have: rest.len(),
-                    })?;
+            let (bytes, after) = rest.split_first_chunk::<4>().ok_or(Malformed::Truncated {
+                what,
+                offset: at,
+                need: 4,
+                have: rest.len(),
+            })?;
             rest = after;
             Ok(u32::from_le_bytes(*bytes))
         };
@@ -345,13 +343,12 @@ impl Entry {
                 }
                 let at = offset + (data.len() - rest.len());
                 let (bytes, after) =
-                    rest.split_first_chunk::<16>()
-                        .ok_or_else(|| Malformed::Truncated {
-                            what: "object ACE GUID",
-                            offset: at,
-                            need: 16,
-                            have: rest.len(),
-                        })?;
+                    rest.split_first_chunk::<16>().ok_or(Malformed::Truncated {
+                        what: "object ACE GUID",
+                        offset: at,
+                        need: 16,
+                        have: rest.len(),
+                    })?;
                 rest = after;
                 Ok(Some(Guid::from_bytes_le(*bytes)))
             };

@@ -1,5 +1,12 @@
 //! The compiled check against the object type tree of MS-ADTS 5.1.3.3, walked literally, one right at a time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
 use proptest::prelude::*;
 use security_descriptor::{
     AccessMask, Ace, AceFlags, Acl, CompiledDescriptor, Control, Domains, SecurityDescriptor,

@@ -1,5 +1,12 @@
 //! Self-relative bytes: exact both ways, total on anything.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
 use proptest::prelude::*;
 use security_descriptor::{
     AccessMask, Ace, AceBody, AceFlags, AceType, Acl, Domains, Malformed, ObjectTypes,

@@ -1,5 +1,12 @@
 //! What children receive, as SDDL tables (MS-DTYP 2.5.3.4).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
 use security_descriptor::{Creation, Domains, SecurityDescriptor, merge, reinherit};
 use types::{Guid, Sid};
 

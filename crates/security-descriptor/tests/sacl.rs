@@ -1,5 +1,12 @@
 //! Which accesses are recorded.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
 use security_descriptor::{AccessMask, Domains, Outcome, SecurityDescriptor, Token, audits};
 use types::{Guid, Sid};
 

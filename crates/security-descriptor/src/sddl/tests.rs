@@ -1,5 +1,7 @@
 //! SDDL both ways, by table and by property.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 
 use crate::{Domains, SecurityDescriptor};
