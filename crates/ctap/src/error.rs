@@ -1,0 +1,103 @@
+//! What can go wrong, and whose fault it is.
+
+use crate::hid;
+use crate::pin::InvalidPin;
+use crate::status::Status;
+
+/// An exchange with a security key failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key understood and said no.
+    #[error("the security key answered {0} ({code:#04x}): {words}", code = .0.0, words = .0.words())]
+    Status(Status),
+    /// The key's reply is not what CTAP says it should be.
+    #[error("the security key sent a reply that cannot be read: {0}")]
+    Malformed(#[from] Malformed),
+    /// The CTAPHID layer failed.
+    #[error(transparent)]
+    Hid(#[from] hid::Error),
+    /// The stream to the key broke.
+    #[error("the connection to the security key broke: {0}")]
+    Io(#[from] std::io::Error),
+    /// The PIN cannot be sent at all.
+    #[error(transparent)]
+    Pin(#[from] InvalidPin),
+    /// The request needs something that this key does not have.
+    #[error("the security key does not support {0}; its getInfo does not list it")]
+    Unsupported(&'static str),
+    /// The caller asked for something that contradicts itself.
+    #[error("{0}")]
+    Caller(&'static str),
+    /// The source of randomness gave no usable key.
+    #[error("the source of randomness is broken: it gave no usable P-256 key")]
+    Entropy,
+}
+
+impl Error {
+    /// The status byte, where the key itself refused.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Status(status) => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// Bytes that are not what they claim to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// Fewer bytes than the structure needs.
+    #[error("{what} needs {need} bytes at offset {offset}, but {have} are left")]
+    Truncated {
+        /// The structure.
+        what: &'static str,
+        /// Where the missing part starts.
+        offset: usize,
+        /// Bytes needed there.
+        need: usize,
+        /// Bytes left there.
+        have: usize,
+    },
+    /// Bytes after the end of the structure.
+    #[error("{what} ends at offset {offset}, but more bytes follow")]
+    Trailing {
+        /// The structure.
+        what: &'static str,
+        /// Where it ends.
+        offset: usize,
+    },
+    /// Not CBOR, or nested too deeply.
+    #[error("{what} is not readable as CBOR")]
+    Cbor {
+        /// The structure.
+        what: &'static str,
+    },
+    /// A field that must be there is missing.
+    #[error("{what} has no field {field}")]
+    Missing {
+        /// The structure.
+        what: &'static str,
+        /// The field's number or name.
+        field: String,
+    },
+    /// A field has the wrong type or an impossible value.
+    #[error("field {field} of {what} is not {wanted}")]
+    Field {
+        /// The structure.
+        what: &'static str,
+        /// The field's number or name.
+        field: String,
+        /// What it should have been.
+        wanted: &'static str,
+    },
+    /// A value does not have the form that its place demands.
+    #[error("{what} is not {wanted}")]
+    Form {
+        /// The value.
+        what: &'static str,
+        /// What it should have been.
+        wanted: &'static str,
+    },
+}
