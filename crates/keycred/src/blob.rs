@@ -62,8 +62,8 @@ impl<'a> Blob<'a> {
     }
 
     /// The entries in the order of the bytes.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        Walk::new(self.version, &self.bytes).map_while(Result::ok)
+    pub fn entries(&self) -> Entries<'_> {
+        Entries(Walk::new(self.version, &self.bytes))
     }
 
     /// The first entry with this id.
@@ -150,7 +150,21 @@ fn check(bytes: &[u8]) -> Result<Version, Malformed> {
     Ok(version)
 }
 
+/// The entries of a blob, in the order of its bytes.
+#[derive(Debug, Clone)]
+pub struct Entries<'b>(Walk<'b>);
+
+impl<'b> Iterator for Entries<'b> {
+    type Item = Entry<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'b>> {
+        self.0.next()?.ok()
+    }
+}
+
 /// Steps through the entries; stops for good at the first one that does not fit.
+#[derive(Debug, Clone)]
 struct Walk<'b> {
     version: Version,
     bytes: &'b [u8],

@@ -203,6 +203,11 @@ impl<'b> KeyCredential<'b> {
         findings::of(self)
     }
 
+    /// Whether MS-ADTS 2.2.20 would have written this value so. Few genuine values pass.
+    pub fn conforms(&self) -> bool {
+        self.findings().iter().all(|finding| finding.spec.is_none())
+    }
+
     /// The first four bytes of the key id in hex: enough to tell the keys of one person apart.
     pub fn short_key_id(&self) -> String {
         let id = self.key_id().unwrap_or_default();

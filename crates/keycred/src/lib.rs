@@ -37,7 +37,7 @@ mod numbers;
 mod searchable_device_key;
 mod validated_write;
 
-pub use blob::{BLOB_BYTES_MAX, Blob, Entry};
+pub use blob::{BLOB_BYTES_MAX, Blob, Entries, Entry};
 pub use builder::{BlobBuilder, Draft};
 pub use credential::{DeviceIdShape, HashCheck, KeyCredential, KeyIdCheck, device_id_shape};
 pub use custom_key_information::{CustomKeyInformation, ExtendedInformation};
