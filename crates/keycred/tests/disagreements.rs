@@ -1,4 +1,9 @@
 //! Where the public tools disagree: one test for each row of the list in `docs/keys.md`, showing our answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod common;
 

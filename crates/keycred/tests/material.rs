@@ -1,4 +1,9 @@
 //! Key material of every format: read, refused, and never a panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Blobs and the cloud form: what is read is written back, byte for byte.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Each known writer's shape, rebuilt here, is recognised.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod common;
 

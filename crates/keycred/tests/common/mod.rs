@@ -1,4 +1,6 @@
 //! Values made for the tests. No value of a real person is among them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::indexing_slicing, reason = "the test chose the lengths")]
 #![allow(clippy::as_conversions, reason = "lengths of test values are small")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
