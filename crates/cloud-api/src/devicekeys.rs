@@ -116,7 +116,7 @@ pub enum RemovedReason {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserDeviceKeys {
     /// The user.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: Guid,
     /// Sign-in name.
     pub user_principal_name: String,
@@ -135,7 +135,7 @@ pub struct NewNgcKey {
     /// Base64 of the BCRYPT_RSAPUBLIC_BLOB (`RSA1`), as `kngc` in MS-KPP 3.1.5.1.1.1.
     pub key_material: String,
     /// The device that holds the private key.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub device_id: Guid,
 }
 

@@ -14,7 +14,7 @@ use crate::base64::Base64Url;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// The cloud's own identity of the user.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: Guid,
     /// Sign-in name, such as `testuser@corp.contoso.com`.
     pub user_principal_name: String,

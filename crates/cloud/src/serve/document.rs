@@ -1,0 +1,43 @@
+//! The OpenAPI document, made from the handlers.
+
+use axum::Json;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{feed, keys, tenant, users};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Tombolo cloud", description = "Users, security keys, device keys and the delta feed of one tenant."),
+    paths(
+        users::list, users::create, users::get, users::change, users::delete, users::me,
+        users::sync_create, users::sync_change, users::sync_delete, users::create_pass, users::sign_in,
+        keys::options, keys::register, keys::list, keys::remove,
+        keys::my_options, keys::my_register, keys::my_list, keys::my_remove,
+        keys::device_keys, keys::add_ngc, keys::remove_ngc,
+        feed::delta,
+        tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
+    ),
+    security(("bearer" = [])),
+    modifiers(&Bearer),
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", bearer);
+    }
+}
+
+/// The OpenAPI 3.1 document of the API.
+pub fn open_api() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub(super) async fn get() -> Json<utoipa::openapi::OpenApi> {
+    Json(open_api())
+}

@@ -1,0 +1,22 @@
+//! HTTPS: the router, and a server over a listener that the caller opened.
+//!
+//! | module | what |
+//! |---|---|
+//! | `problem` | refusals as JSON |
+//! | `extract` | tokens, bodies and ids of requests |
+//! | `users`, `keys`, `feed`, `tenant` | handlers |
+//! | `connections` | TLS, limits, graceful end |
+
+mod connections;
+mod document;
+mod extract;
+mod feed;
+mod keys;
+mod problem;
+mod router;
+mod tenant;
+mod users;
+
+pub use connections::serve;
+pub use document::open_api;
+pub use router::router;

@@ -1,0 +1,128 @@
+//! Which path leads to which handler, and what every reply has in common.
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post};
+use axum::{Json, Router};
+use cloud_api::error::{ErrorDetail, InnerError};
+use cloud_api::{ErrorBody, ErrorCode, paths};
+
+use super::problem::Problem;
+use super::{document, feed, keys, tenant, users};
+use crate::service::Cloud;
+
+/// The HTTP side of a tenant, for [`super::serve`] or for tests without a socket.
+pub fn router(cloud: Cloud) -> Router {
+    let body_bytes_max = cloud.limits().body_bytes_max;
+    Router::new()
+        .merge(for_people())
+        .merge(for_keys())
+        .route(paths::SYNC_USERS, post(users::sync_create))
+        .route(
+            "/sync/v1/users/{id}",
+            patch(users::sync_change).delete(users::sync_delete),
+        )
+        .route(paths::DEVICE_KEY_DELTA, get(feed::delta))
+        .route("/devicekeys/v1/users/{id}", get(keys::device_keys))
+        .route("/devicekeys/v1/users/{id}/ngc", post(keys::add_ngc))
+        .route(
+            "/devicekeys/v1/users/{id}/ngc/{method}",
+            delete(keys::remove_ngc),
+        )
+        .route(
+            paths::FIDO2_POLICY,
+            get(tenant::policy).patch(tenant::change_policy),
+        )
+        .route(paths::DIRECTORY_AUDITS, get(tenant::audit))
+        .route(paths::HEALTH, get(tenant::health))
+        .route(paths::OPENAPI, get(document::get))
+        .fallback(|| async {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                ErrorCode::NotFound,
+                "no such path; see /openapi.json",
+            )
+        })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                ErrorCode::MethodNotAllowed,
+                "this path has no such method; see /openapi.json",
+            )
+        })
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(middleware::from_fn_with_state(cloud.clone(), finish))
+        .with_state(cloud)
+}
+
+fn for_people() -> Router<Cloud> {
+    Router::new()
+        .route(paths::USERS, get(users::list).post(users::create))
+        .route(
+            "/graph/v1.0/users/{id}",
+            get(users::get).patch(users::change).delete(users::delete),
+        )
+        .route(
+            "/graph/v1.0/users/{id}/authentication/temporaryAccessPassMethods",
+            post(users::create_pass),
+        )
+        .route(paths::ME, get(users::me))
+        .route(paths::SIGN_IN_TEMPORARY_ACCESS_PASS, post(users::sign_in))
+}
+
+fn for_keys() -> Router<Cloud> {
+    const THEIRS: &str = "/graph/v1.0/users/{id}/authentication/fido2Methods";
+    const MINE: &str = "/graph/v1.0/me/authentication/fido2Methods";
+    Router::new()
+        .route(THEIRS, get(keys::list).post(keys::register))
+        .route(&format!("{THEIRS}/creationOptions"), get(keys::options))
+        .route(&format!("{THEIRS}/{{method}}"), delete(keys::remove))
+        .route(MINE, get(keys::my_list).post(keys::my_register))
+        .route(&format!("{MINE}/creationOptions"), get(keys::my_options))
+        .route(&format!("{MINE}/{{method}}"), delete(keys::my_remove))
+}
+
+/// Gives each request an id, writes the body of refusals, and forbids caching and sniffing.
+async fn finish(State(cloud): State<Cloud>, request: Request, next: Next) -> Response {
+    let request_id = types::Guid::v4(cloud.random()).to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        tracing::info!(%request_id, %method, path, status = status.as_u16(), code = %problem.code, "Refused");
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code: problem.code,
+                message: problem.message,
+                inner_error: Some(InnerError {
+                    date: cloud.now(),
+                    request_id: request_id.clone(),
+                }),
+            },
+        };
+        let (parts, _) = response.into_parts();
+        let (written, body) = Json(body).into_response().into_parts();
+        response = Response::from_parts(parts, body);
+        for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+            response.headers_mut().remove(&name);
+            if let Some(value) = written.headers.get(&name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+    } else {
+        tracing::debug!(%request_id, %method, path, status = status.as_u16(), "Answered");
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert("request-id", value);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
+    response.map(Body::new)
+}

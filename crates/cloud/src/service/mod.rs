@@ -1,0 +1,203 @@
+//! [`Cloud`]: each operation of the identity provider as one method.
+//!
+//! A method checks who asks, decides with `core`, and commits with `store`. It may block on the disk, so the HTTP
+//! side runs it on a thread of its own.
+
+mod access;
+mod feed;
+mod registration;
+mod tenant;
+mod users;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use types::{Clock, Entropy, Guid, Secret, Timestamp};
+
+use crate::caller::Caller;
+use crate::config::{Limits, NewTenant};
+use crate::core::rate::Buckets;
+use crate::error::Error;
+use crate::store::{Change, Store};
+
+/// What the top floor gives: time, randomness and limits.
+pub struct Surroundings {
+    clock: Arc<dyn Clock>,
+    entropy: Box<dyn Entropy>,
+    limits: Limits,
+}
+
+impl Surroundings {
+    /// Time and randomness, with the usual limits.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Box<dyn Entropy>) -> Self {
+        Self {
+            clock,
+            entropy,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+}
+
+/// The identity provider of one tenant. Clones share everything.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    tenant_id: Guid,
+    clock: Arc<dyn Clock>,
+    entropy: Mutex<Box<dyn Entropy>>,
+    limits: Limits,
+    requests: Option<Mutex<Buckets>>,
+    failures: Option<Mutex<Buckets>>,
+}
+
+impl Cloud {
+    /// Makes a tenant in a new file, and the token of its first administrator, which is shown only here.
+    pub fn create(
+        path: &std::path::Path,
+        tenant: &NewTenant,
+        mut surroundings: Surroundings,
+    ) -> Result<(Self, Secret<String>), Error> {
+        tenant.check()?;
+        let store = Store::create(path)?;
+        let now = surroundings.clock.now();
+        let id = Guid::v4(random(surroundings.entropy.as_mut()));
+        let epoch = random(surroundings.entropy.as_mut());
+        store.write(|db| {
+            Store::put_tenant(db, id, tenant, epoch, now)?;
+            Store::append_audit(
+                db,
+                now,
+                "createTenant",
+                "operator",
+                &id.to_string(),
+                &tenant.name,
+            )
+        })?;
+        let cloud = Self::assemble(store, id, surroundings);
+        let token =
+            cloud.issue_administrator_token(&Caller::operator(), "first administrator", None)?;
+        Ok((cloud, token))
+    }
+
+    /// Opens a tenant.
+    pub fn open(path: &std::path::Path, surroundings: Surroundings) -> Result<Self, Error> {
+        let store = Store::open(path)?;
+        let id = store.read(|db| Store::tenant(db))?.id;
+        Ok(Self::assemble(store, id, surroundings))
+    }
+
+    fn assemble(store: Store, tenant_id: Guid, surroundings: Surroundings) -> Self {
+        let Surroundings {
+            clock,
+            entropy,
+            limits,
+        } = surroundings;
+        let buckets = |rate: Option<_>| rate.map(|rate| Mutex::new(Buckets::new(rate)));
+        Self(Arc::new(Inner {
+            store,
+            tenant_id,
+            clock,
+            entropy: Mutex::new(entropy),
+            requests: buckets(limits.requests),
+            failures: buckets(limits.failures),
+            limits,
+        }))
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        self.with_entropy(random)
+    }
+
+    fn with_entropy<T>(&self, work: impl FnOnce(&mut dyn Entropy) -> T) -> T {
+        let mut entropy = self
+            .0
+            .entropy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        work(entropy.as_mut())
+    }
+
+    fn change(&self, user: Guid, kind: &'static str, at: Timestamp) -> Change {
+        Change {
+            user,
+            kind,
+            at,
+            mark: self.random(),
+        }
+    }
+
+    /// Counts a request of a token; `Err` says in how many seconds to come back.
+    pub(crate) fn count_request(&self, name: &str) -> Result<(), u64> {
+        with_buckets(self.0.requests.as_ref(), |buckets| {
+            buckets.take(name, self.now())
+        })
+    }
+
+    /// Whether an address may still present tokens and passes.
+    pub(crate) fn may_try(&self, address: &str) -> Result<(), u64> {
+        with_buckets(self.0.failures.as_ref(), |buckets| {
+            buckets.look(address, self.now())
+        })
+    }
+
+    /// Counts a token or pass that was no good.
+    pub(crate) fn count_failure(&self, address: &str) {
+        // The next `may_try` will tell.
+        let _ = with_buckets(self.0.failures.as_ref(), |buckets| {
+            buckets.take(address, self.now())
+        });
+    }
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cloud({})", self.0.tenant_id)
+    }
+}
+
+fn with_buckets(
+    buckets: Option<&Mutex<Buckets>>,
+    work: impl FnOnce(&mut Buckets) -> Result<(), u64>,
+) -> Result<(), u64> {
+    buckets.map_or(Ok(()), |buckets| {
+        work(&mut buckets.lock().unwrap_or_else(PoisonError::into_inner))
+    })
+}
+
+fn random<const N: usize>(entropy: &mut dyn Entropy) -> [u8; N] {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes);
+    bytes
+}
+
+/// A name for people: not empty, not long, no control characters.
+fn check_name(what: &str, name: &str, characters_max: usize) -> Result<(), Error> {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > characters_max || name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "{what} needs 1 to {characters_max} characters and no control characters"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) use feed::From;

@@ -1,0 +1,170 @@
+//! One SQLite file. Each change is one transaction that also writes the change log and the audit log, and is on disk
+//! (WAL, `synchronous=FULL`) before it is acknowledged.
+//!
+//! Several processes may open the file: the server, and the command line beside it.
+//!
+//! Deliberately absent: decisions. Whether something may happen is decided before it comes here.
+
+mod audit;
+mod ceremonies;
+mod changes;
+mod keys;
+mod tenant;
+mod tokens;
+mod users;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use types::{Guid, Timestamp};
+
+pub(crate) use changes::{Change, FeedPage, FeedUser, Head};
+pub(crate) use keys::{KeyRow, NewKey};
+pub(crate) use tokens::TokenKind;
+pub(crate) use users::{UserRow, UserUpdate};
+
+use crate::error::Error;
+
+/// The schema that this version reads and writes.
+const SCHEMA_VERSION: i64 = 1;
+/// Another process may hold the write lock for so long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The open file. Writers queue behind one connection; readers have their own and never wait for a writer.
+pub(crate) struct Store {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Store {
+    /// Makes a file with an empty schema; refuses where there is one.
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut writer = prepare(Connection::open_with_flags(path, flags)?)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if schema_version(&transaction)? != 0 {
+            return Err(Error::StoreFormat(format!(
+                "{} holds a tenant already; open it, or name another file",
+                path.display()
+            )));
+        }
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()?;
+        Self::with_reader(path, writer)
+    }
+
+    /// Opens a file.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let writer = prepare(Connection::open_with_flags(path, flags)?)?;
+        match schema_version(&writer)? {
+            SCHEMA_VERSION => Self::with_reader(path, writer),
+            0 => Err(Error::StoreFormat(format!(
+                "{} holds no tenant; create one first",
+                path.display()
+            ))),
+            other => Err(Error::StoreFormat(format!(
+                "{} has schema version {other}, this program knows {SCHEMA_VERSION}; use a newer program",
+                path.display()
+            ))),
+        }
+    }
+
+    fn with_reader(path: &Path, writer: Connection) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = prepare(Connection::open_with_flags(path, flags)?)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+        })
+    }
+
+    /// Runs `work` in one write transaction, which is on disk when this returns `Ok` and never was otherwise.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Runs `work` on one snapshot.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut connection = lock(&self.reader);
+        let transaction = connection.transaction()?;
+        work(&transaction)
+    }
+}
+
+/// A thread that panicked inside a transaction rolled it back, so the connection is sound.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn prepare(connection: Connection) -> Result<Connection, Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn schema_version(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// A GUID or SID in a text column.
+struct Text<T>(T);
+
+impl<T: std::str::FromStr> FromSql for Text<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value
+            .as_str()?
+            .parse()
+            .map(Self)
+            .map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// A moment in an integer column.
+struct Ticks(Timestamp);
+
+impl FromSql for Ticks {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Timestamp::from_ticks).map(Self)
+    }
+}
+
+/// A list of texts in a JSON column.
+struct List(Vec<String>);
+
+impl FromSql for List {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?)
+            .map(Self)
+            .map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+fn list_to_json(list: &[String]) -> String {
+    serde_json::Value::from(list.to_vec()).to_string()
+}
+
+fn guid_text(guid: Option<Guid>) -> Option<String> {
+    guid.map(|guid| guid.to_string())
+}
