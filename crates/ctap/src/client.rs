@@ -150,7 +150,7 @@ impl<S: Read + Write> Client<S> {
 
     /// Tries left for the PIN.
     pub fn pin_retries(&mut self) -> Result<Retries, Error> {
-        self.call(&GetRetries)
+        self.call(&GetRetries(self.protocol()?))
     }
 
     /// Agrees on a fresh shared secret.
@@ -175,6 +175,10 @@ impl<S: Read + Write> Client<S> {
         permissions: Permissions,
         rp_id: Option<&str>,
     ) -> Result<PinToken, Error> {
+        // Keys answer differently when they have no PIN; the reason is the same.
+        if self.info.has_pin() == Some(false) && self.refresh_info()?.has_pin() == Some(false) {
+            return Err(Error::Status(Status::PIN_NOT_SET));
+        }
         let shared = self.agree()?;
         let entropy = &mut *self.entropy;
         let request = match self.info.option("pinUvAuthToken") {
@@ -308,6 +312,8 @@ impl<S: Read + Write> Client<S> {
                 Some(message) if message.command == wanted && is_ours(&message.payload) => {
                     return Ok(message.payload);
                 }
+                // On the broadcast channel answers to other programs are seen, too.
+                Some(_) if self.channel == Channel::BROADCAST => (),
                 Some(Message {
                     command: Command::KEEPALIVE,
                     payload,
@@ -328,8 +334,6 @@ impl<S: Read + Write> Client<S> {
                         .map_or(ErrorCode::OTHER, |code| ErrorCode(*code));
                     return Err(hid::Error::Device(code).into());
                 }
-                // The answer to another program's INIT.
-                Some(_) if self.channel == Channel::BROADCAST => (),
                 Some(_) => {
                     return Err(hid::Error::Misbehaved("it answered another command").into());
                 }

@@ -44,9 +44,9 @@ pub struct Retries {
     pub needs_power_cycle: bool,
 }
 
-/// Asks for the tries that are left.
+/// Asks for the tries that are left. CTAP does not ask for a protocol here, but some keys do.
 #[derive(Debug, Clone, Copy)]
-pub struct GetRetries;
+pub struct GetRetries(pub PinProtocol);
 
 impl Request for GetRetries {
     type Reply = Retries;
@@ -56,10 +56,10 @@ impl Request for GetRetries {
     }
 
     fn parameters(&self) -> Option<Value> {
-        Some(cbor::map([(
-            2,
-            Some(Value::from(SubCommand::GET_PIN_RETRIES.0)),
-        )]))
+        Some(cbor::map([
+            (1, Some(Value::from(self.0.number()))),
+            (2, Some(Value::from(SubCommand::GET_PIN_RETRIES.0))),
+        ]))
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<Retries, Malformed> {

@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 
-use super::{Assembler, Channel, Command, ErrorCode, Message, Report};
+use super::{Assembler, Channel, Command, ErrorCode, Message, Packet, Report};
 
 /// Channels that one connection may hold; the oldest is forgotten first.
 const CHANNELS_MAX: usize = 64;
 /// Version of CTAPHID.
 const PROTOCOL_VERSION: u8 = 2;
+/// The nonce of INIT.
+const INIT_LENGTH: u16 = 8;
 
 /// What a key says in its reply to INIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +54,13 @@ impl Device {
 
     /// Takes a report. `allocate` gives a channel that no other connection has.
     pub fn receive(&mut self, report: &Report, allocate: impl FnOnce() -> Channel) -> Event {
+        if let Some(event) = self.turn_away(Packet::read(report)) {
+            return event;
+        }
         match self.assembler.receive(report) {
             Ok(None) => Event::Quiet,
             Ok(Some(message)) => self.dispatch(message, allocate),
-            Err(fault) if self.knows(fault.channel) => {
-                Event::Reply(Message::error(fault.channel, fault.code))
-            }
-            Err(fault) => Event::Reply(Message::error(fault.channel, ErrorCode::INVALID_CHANNEL)),
+            Err(fault) => Event::Reply(Message::error(fault.channel, fault.code)),
         }
     }
 
@@ -66,21 +68,35 @@ impl Device {
         self.channels.contains(&channel)
     }
 
+    /// Strangers never reach the assembler, where they could begin a message and block everybody else.
+    fn turn_away(&self, packet: Packet<'_>) -> Option<Event> {
+        let (channel, command, length) = match packet {
+            Packet::Initial {
+                channel,
+                command,
+                length,
+                ..
+            } => (channel, command, length),
+            Packet::Continuation { channel, .. } => {
+                return (!self.knows(channel)).then_some(Event::Quiet);
+            }
+        };
+        let error = |code| Some(Event::Reply(Message::error(channel, code)));
+        match command {
+            Command::INIT if length != INIT_LENGTH => error(ErrorCode::INVALID_LEN),
+            Command::INIT if channel == Channel::BROADCAST => None,
+            _ if self.knows(channel) => None,
+            // There is nobody to cancel for, and CANCEL is never answered.
+            Command::CANCEL => Some(Event::Quiet),
+            _ => error(ErrorCode::INVALID_CHANNEL),
+        }
+    }
+
     fn dispatch(&mut self, message: Message, allocate: impl FnOnce() -> Channel) -> Event {
         let channel = message.channel;
         let error = |code| Event::Reply(Message::error(channel, code));
-        if message.command == Command::INIT && channel == Channel::BROADCAST {
-            let allocated = allocate();
-            return self.initialize(message, allocated);
-        }
-        if !self.knows(channel) {
-            return match message.command {
-                // There is nobody to cancel for, and CANCEL is never answered.
-                Command::CANCEL => Event::Quiet,
-                _ => error(ErrorCode::INVALID_CHANNEL),
-            };
-        }
         match message.command {
+            Command::INIT if channel == Channel::BROADCAST => self.initialize(message, allocate()),
             Command::INIT => self.initialize(message, channel),
             Command::PING => Event::Reply(message),
             Command::WINK if message.payload.is_empty() => Event::Reply(message),
