@@ -150,6 +150,43 @@ impl AuthenticatorData {
     }
 }
 
+impl AuthenticatorData {
+    /// The extensions as JSON for people: byte strings in hex, keys as text.
+    pub fn extensions_json(&self) -> Option<serde_json::Value> {
+        self.extensions.as_ref().map(|value| json(value, 0))
+    }
+}
+
+/// CBOR as JSON, as far as JSON goes.
+fn json(value: &Value, depth: usize) -> serde_json::Value {
+    let deeper = depth.saturating_add(1);
+    match value {
+        // Real extension outputs are two levels deep.
+        _ if depth > 16 => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Bytes(bytes) => data_encoding::HEXLOWER.encode(bytes).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Integer(number) => match i64::try_from(i128::from(*number)) {
+            Ok(number) => number.into(),
+            Err(_) => i128::from(*number).to_string().into(),
+        },
+        Value::Array(items) => items.iter().map(|item| json(item, deeper)).collect(),
+        Value::Map(members) => members
+            .iter()
+            .map(|(key, value)| {
+                let key = match json(key, deeper) {
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                (key, json(value, deeper))
+            })
+            .collect(),
+        Value::Tag(_, inner) => json(inner, deeper),
+        _ => serde_json::Value::Null,
+    }
+}
+
 impl AttestedCredential {
     fn read(
         rest: &mut &[u8],
