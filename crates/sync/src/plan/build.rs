@@ -1,0 +1,603 @@
+//! Making the plan: reads the state, decides value by value, writes nothing.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+use types::Timestamp;
+
+use super::{
+    About, Action, Cause, Coverage, GuardStop, Item, ObjectPlan, PLAN_VERSION, Plan, Preflight,
+    SleepingRule, Summary, Waiting, Would,
+};
+use crate::Error;
+use crate::connector::{Anchor, Attributes, Connector, Value, Values};
+use crate::engine::synchronise::{Found, enabled_targets, find, spell};
+use crate::flow;
+use crate::keys;
+use crate::mend::{Mend, Reason};
+use crate::rules::{Direction, Flow, Owns, Rule, RuleSet};
+use crate::schema::{Space, Syntax};
+use crate::store::{Contribution, ObjectRow, PersonRow, RefusalRow, State};
+
+/// Persons read at a time.
+const CHUNK: i64 = 1000;
+
+/// Makes the plan. The same state, rules and answers always give the same plan.
+pub fn make(
+    state: &State,
+    rules: &RuleSet,
+    preflight: &Preflight,
+    coverage: Coverage,
+    now: Timestamp,
+) -> Result<Plan, Error> {
+    make_and_settle(state, rules, preflight, coverage, now).map(|(plan, _)| plan)
+}
+
+/// Also tells which of the persons that were looked at are in order.
+pub(crate) fn make_and_settle(
+    state: &State,
+    rules: &RuleSet,
+    preflight: &Preflight,
+    coverage: Coverage,
+    now: Timestamp,
+) -> Result<(Plan, Vec<i64>), Error> {
+    let mut maker = Maker::new(state, rules, preflight);
+    let mut after = 0;
+    loop {
+        let chunk = state.persons(coverage == Coverage::Pending, after, CHUNK)?;
+        let Some(last) = chunk.last() else { break };
+        after = last.id;
+        for person in &chunk {
+            maker.person(person)?;
+        }
+    }
+    let settled = std::mem::take(&mut maker.settled);
+    Ok((maker.finish(coverage, now)?, settled))
+}
+
+/// The part of a plan that concerns one person; for `sync explain`.
+pub(crate) fn person_plans(
+    state: &State,
+    rules: &RuleSet,
+    preflight: &Preflight,
+    person: &PersonRow,
+) -> Result<Vec<ObjectPlan>, Error> {
+    let mut maker = Maker::new(state, rules, preflight);
+    maker.keep_all = true;
+    maker.person(person)?;
+    Ok(maker.objects)
+}
+
+/// Names a set of values, so that a later look can tell whether it is still the same.
+pub(crate) fn base(values: &Values) -> String {
+    let mut hash = Sha256::new();
+    for value in values {
+        hash.update(u64::try_from(value.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(value);
+    }
+    let mut text = data_encoding::HEXLOWER.encode(&hash.finalize());
+    text.truncate(16);
+    text
+}
+
+struct Maker<'a> {
+    state: &'a State,
+    rules: &'a RuleSet,
+    preflight: &'a Preflight,
+    /// Outbound flows by kind of person and attribute filled, best precedence first.
+    flows: BTreeMap<(&'a str, &'a str), Vec<(&'a Rule, &'a Flow)>>,
+    /// Metaverse attributes, by kind, that only a disabled rule fills, and that rule.
+    disabled: BTreeMap<(&'a str, &'a str), &'a str>,
+    objects: Vec<ObjectPlan>,
+    settled: Vec<i64>,
+    persons: u64,
+    keep_all: bool,
+}
+
+/// What is known of a person while it is planned.
+struct Person<'a> {
+    row: &'a PersonRow,
+    attributes: Attributes,
+    contributions: Vec<Contribution>,
+    refusals: Vec<RefusalRow>,
+    directory: Option<ObjectRow>,
+    cloud: Option<ObjectRow>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(state: &'a State, rules: &'a RuleSet, preflight: &'a Preflight) -> Self {
+        let mut flows: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for rule in rules
+            .rules()
+            .iter()
+            .filter(|rule| rule.direction == Direction::Outbound)
+        {
+            for flow in &rule.flows {
+                flows
+                    .entry((rule.from.as_str(), flow.to.as_str()))
+                    .or_default()
+                    .push((rule, flow));
+            }
+        }
+        Self {
+            state,
+            rules,
+            preflight,
+            flows,
+            disabled: disabled_targets(rules),
+            objects: Vec::new(),
+            settled: Vec::new(),
+            persons: 0,
+            keep_all: false,
+        }
+    }
+
+    fn person(&mut self, row: &PersonRow) -> Result<(), Error> {
+        self.persons = self.persons.saturating_add(1);
+        let contributions = self.state.contributions(row.id)?;
+        let mut person = Person {
+            row,
+            attributes: State::person_attributes(&contributions),
+            contributions,
+            refusals: self.state.refusals(row.id)?,
+            directory: None,
+            cloud: None,
+        };
+        for object in self.state.objects_of(row.id)? {
+            match object.connector {
+                Connector::Ad => person.directory = Some(object),
+                Connector::Cloud => person.cloud = Some(object),
+            }
+        }
+        let mut in_order = true;
+        let flows: Vec<Vec<(&Rule, &Flow)>> = self
+            .flows
+            .range((row.kind.as_str(), "")..)
+            .take_while(|((kind, _), _)| *kind == row.kind)
+            .map(|(_, flows)| flows.clone())
+            .collect();
+        for candidates in flows {
+            let Some(object) = self.attribute(&person, &candidates)? else {
+                continue;
+            };
+            let tells = object
+                .items
+                .iter()
+                .any(|item| item.action != Action::Unchanged);
+            in_order &= !tells;
+            if tells || self.keep_all {
+                self.objects.push(object);
+            }
+        }
+        if in_order {
+            self.settled.push(row.id);
+        }
+        Ok(())
+    }
+
+    /// Why a flow sleeps for this person.
+    fn cause(&self, rule: &Rule, flow: &Flow, person: &Person<'_>) -> Option<Cause> {
+        if !rule.enabled {
+            return Some(Cause::RuleDisabled {
+                disabled: rule.id.clone(),
+            });
+        }
+        if let Some(disabled) = self.disabled_source(flow, &person.row.kind) {
+            return Some(Cause::RuleDisabled { disabled });
+        }
+        let needed = rule.requires_schema.iter().chain([&flow.to]);
+        if let Some(lacks) = self.preflight.lacks(needed) {
+            return Some(Cause::SchemaLacks {
+                lacks: lacks.clone(),
+            });
+        }
+        if let Err(condition) = rule.scope.admits(&person.attributes) {
+            return Some(Cause::OutOfScope {
+                condition: condition.to_string(),
+            });
+        }
+        person.directory.is_none().then_some(Cause::NotJoined)
+    }
+
+    /// The disabled inbound rule that alone would fill an attribute that the flow reads.
+    fn disabled_source(&self, flow: &Flow, kind: &str) -> Option<String> {
+        let reads = flow.transform.reads();
+        let mut sources = self.disabled.iter().filter(|((to, _), _)| *to == kind);
+        let source = sources.find(|((_, attribute), _)| reads.contains(attribute));
+        source.map(|(_, rule)| (*rule).to_owned())
+    }
+
+    fn attribute(
+        &self,
+        person: &Person<'_>,
+        candidates: &[(&Rule, &Flow)],
+    ) -> Result<Option<ObjectPlan>, Error> {
+        let causes = candidates
+            .iter()
+            .map(|(rule, flow)| (*rule, *flow, self.cause(rule, flow, person)));
+        let mut causes: Vec<_> = causes.collect();
+        let awake = causes
+            .iter()
+            .position(|(_, _, cause)| cause.is_none())
+            .unwrap_or(0);
+        let Some((rule, flow, cause)) = (awake < causes.len()).then(|| causes.swap_remove(awake))
+        else {
+            return Ok(None);
+        };
+        let syntax = |name: &str| self.rules.syntax(Space::Metaverse, &person.row.kind, name);
+        let target = self.rules.syntax(rule.target_space(), &rule.to, &flow.to);
+        let flowed = flow::run(flow, &person.attributes, &syntax, target);
+        let present = match &person.directory {
+            Some(object) => self.state.object_values(object.id, &flow.to)?,
+            None => Values::new(),
+        };
+        let items = Decision {
+            maker: self,
+            person,
+            rule,
+            flow,
+            cause,
+            syntax: target,
+        }
+        .items(&flowed, &present)?;
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let upn = person
+            .attributes
+            .get("userPrincipalName")
+            .and_then(|values| values.first());
+        let name = match &person.directory {
+            Some(object) => object.name.clone(),
+            None => upn.map_or_else(
+                || format!("person {}", person.row.id),
+                |v| String::from_utf8_lossy(v).into_owned(),
+            ),
+        };
+        Ok(Some(ObjectPlan {
+            anchor: person
+                .directory
+                .as_ref()
+                .map(|object| object.anchor.clone()),
+            name,
+            person: person.row.id,
+            cloud_object: person.cloud.as_ref().map(|object| object.anchor.clone()),
+            attribute: flow.to.clone(),
+            rule: rule.id.clone(),
+            base: base(&present),
+            items,
+        }))
+    }
+
+    fn finish(self, coverage: Coverage, now: Timestamp) -> Result<Plan, Error> {
+        let mut plan = Plan {
+            version: PLAN_VERSION,
+            made_at: now,
+            rules: self.rules.fingerprint().to_owned(),
+            coverage,
+            target: self.preflight.account.url.clone(),
+            sleeping: self.sleeping(),
+            waiting: self.waiting()?,
+            objects: self.objects,
+            stopped: Vec::new(),
+            mends: Vec::new(),
+            summary: Summary {
+                persons: self.persons,
+                ..Summary::default()
+            },
+        };
+        plan.objects
+            .sort_by_cached_key(|o| (o.name.to_lowercase(), o.anchor.clone(), o.attribute.clone()));
+        plan.sum();
+        plan.mends = mends(&plan, self.preflight);
+        if !self.preflight.accept_deletes {
+            plan.stopped = stops(self.state, self.rules, &plan)?;
+        }
+        Ok(plan)
+    }
+
+    fn sleeping(&self) -> Vec<SleepingRule> {
+        let causes = self.rules.rules().iter().filter_map(|rule| {
+            let outbound = rule.direction == Direction::Outbound;
+            let needed = rule
+                .requires_schema
+                .iter()
+                .chain(rule.flows.iter().map(|flow| &flow.to));
+            let cause = if !rule.enabled {
+                Cause::RuleDisabled {
+                    disabled: rule.id.clone(),
+                }
+            } else {
+                let lacks = outbound.then(|| self.preflight.lacks(needed)).flatten()?;
+                Cause::SchemaLacks {
+                    lacks: lacks.clone(),
+                }
+            };
+            Some(SleepingRule {
+                rule: rule.id.clone(),
+                cause,
+            })
+        });
+        causes.collect()
+    }
+
+    fn waiting(&self) -> Result<Vec<Waiting>, Error> {
+        let mut waiting = Vec::new();
+        for object in self.state.waiting_objects()? {
+            let why = why_waiting(self.state, self.rules, &object)?;
+            waiting.push(Waiting {
+                anchor: object.anchor,
+                name: object.name,
+                why,
+            });
+        }
+        Ok(waiting)
+    }
+}
+
+/// Metaverse attributes, by kind, that only disabled rules fill, with the first of them.
+fn disabled_targets(rules: &RuleSet) -> BTreeMap<(&str, &str), &str> {
+    let mut disabled = BTreeMap::new();
+    let sleeping = |rule: &&Rule| rule.direction == Direction::Inbound && !rule.enabled;
+    for rule in rules.rules().iter().filter(sleeping) {
+        let filled = enabled_targets(rules, &rule.to);
+        for flow in rule
+            .flows
+            .iter()
+            .filter(|flow| !filled.contains(flow.to.as_str()))
+        {
+            disabled
+                .entry((rule.to.as_str(), flow.to.as_str()))
+                .or_insert(rule.id.as_str());
+        }
+    }
+    disabled
+}
+
+/// Why an object found nobody.
+pub(crate) fn why_waiting(
+    state: &State,
+    rules: &RuleSet,
+    object: &ObjectRow,
+) -> Result<String, Error> {
+    let attributes = state.object_attributes(object.id)?;
+    Ok(match find(state, rules, object, &attributes)? {
+        Found::Several(group) => format!("more than one person matches {group}"),
+        Found::Taken(person) => format!(
+            "person {person} is already joined to another {} object",
+            object.connector
+        ),
+        Found::NoRule => "no rule with a join has it in its scope".to_owned(),
+        Found::Person(_) => "it is joined with the next cycle".to_owned(),
+        Found::Nobody { .. } => {
+            let joins = rules
+                .inbound(object.connector, &object.kind)
+                .flat_map(|rule| rule.join.iter());
+            let groups: Vec<String> = joins.map(|group| spell(group)).collect();
+            format!("not joined: no person matches {}", groups.join(" or "))
+        }
+    })
+}
+
+/// How what is blocked can be mended, once for each reason and attribute.
+fn mends(plan: &Plan, preflight: &Preflight) -> Vec<Mend> {
+    let mut reasons: BTreeSet<(Reason, &str)> = plan
+        .objects
+        .iter()
+        .filter_map(|o| Some((o.blocked()?, o.attribute.as_str())))
+        .collect();
+    for sleeping in &plan.sleeping {
+        if let Cause::SchemaLacks { lacks } = &sleeping.cause {
+            reasons.insert((Reason::SchemaTooOld, lacks));
+        }
+    }
+    reasons
+        .into_iter()
+        .filter_map(|(reason, attribute)| Mend::of(reason, attribute, &preflight.account))
+        .collect()
+}
+
+fn stops(state: &State, rules: &RuleSet, plan: &Plan) -> Result<Vec<GuardStop>, Error> {
+    let mut deletes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for object in &plan.objects {
+        let here = u64::try_from(object.values(&Action::Remove).count()).unwrap_or(u64::MAX);
+        let sum = deletes
+            .entry((&object.rule, &object.attribute))
+            .or_default();
+        *sum = sum.saturating_add(here);
+    }
+    let mut stopped = Vec::new();
+    for ((rule, attribute), deletes) in deletes {
+        let flow = rules
+            .rule(rule)
+            .and_then(|r| r.flows.iter().find(|f| f.to == attribute));
+        let Some(guard) = flow.map(|flow| flow.max_value_deletes) else {
+            continue;
+        };
+        // Counting all values is work that grows with the directory; a few deletions never need it.
+        if guard.allows(deletes, 0) {
+            continue;
+        }
+        let known = state.count_values(Connector::Ad, attribute)?;
+        if !guard.allows(deletes, known) {
+            stopped.push(GuardStop {
+                rule: rule.to_owned(),
+                attribute: attribute.to_owned(),
+                deletes,
+                known,
+                allowed: guard.to_string(),
+            });
+        }
+    }
+    Ok(stopped)
+}
+
+/// Everything that the fate of a value depends on.
+struct Decision<'m, 'a> {
+    maker: &'m Maker<'a>,
+    person: &'m Person<'m>,
+    rule: &'m Rule,
+    flow: &'m Flow,
+    cause: Option<Cause>,
+    syntax: Syntax,
+}
+
+impl Decision<'_, '_> {
+    fn items(&self, flowed: &flow::Flowed, present: &Values) -> Result<Vec<Item>, Error> {
+        let identity = |value| keys::identity(self.syntax, value);
+        let wanted: BTreeMap<Cow<'_, [u8]>, &Value> =
+            flowed.values.iter().map(|v| (identity(v), v)).collect();
+        let there: BTreeMap<Cow<'_, [u8]>, &Value> =
+            present.iter().map(|v| (identity(v), v)).collect();
+        let mut items = Vec::new();
+        for (identity, value) in &wanted {
+            match there.get(identity) {
+                Some(kept) => items.push(item(Action::Unchanged, kept, self.origin(value))),
+                None => items.push(self.write(Would::Add, value)?),
+            }
+        }
+        for value in present {
+            if wanted.contains_key(&identity(value)) {
+                continue;
+            }
+            if self.flow.owns.includes(value) {
+                items.push(self.write(Would::Remove, value)?);
+            } else {
+                items.push(item(Action::Drift, value, self.why_drift(value)));
+            }
+        }
+        let read = self.flow.transform.reads();
+        let inward = self
+            .person
+            .refusals
+            .iter()
+            .filter(|refusal| read.contains(&refusal.attribute.as_str()));
+        items.extend(inward.map(|r| {
+            item(
+                Action::Refused,
+                &r.value,
+                format!("rule {}: {}", r.rule, r.why),
+            )
+        }));
+        let outward = flowed.refused.iter();
+        items.extend(
+            outward
+                .map(|(v, why)| item(Action::Refused, v, format!("rule {}: {why}", self.rule.id))),
+        );
+        Ok(items)
+    }
+
+    /// A value that is to be added or deleted, unless the flow sleeps or the directory would refuse.
+    fn write(&self, would: Would, value: &Value) -> Result<Item, Error> {
+        let anchor = self.person.directory.as_ref().map(|object| &object.anchor);
+        let why = self.why(would, value, anchor)?;
+        let blocked = anchor.and_then(|anchor| self.maker.preflight.blocks(anchor, &self.flow.to));
+        let (action, why) = match (&self.cause, blocked, would) {
+            (Some(cause), _, would) => (
+                Action::Dormant {
+                    would,
+                    cause: cause.clone(),
+                },
+                cause.to_string(),
+            ),
+            (None, Some(reason), would) => (
+                Action::Blocked { would, reason },
+                format!("{reason} ({why})"),
+            ),
+            (None, None, Would::Add) => (Action::Add, why),
+            (None, None, Would::Remove) => (Action::Remove, why),
+        };
+        Ok(item(action, value, why))
+    }
+
+    /// Where a wanted value came from.
+    fn origin(&self, value: &Value) -> String {
+        let read = self.flow.transform.reads();
+        let mut sources = self
+            .person
+            .contributions
+            .iter()
+            .filter(|c| read.contains(&c.attribute.as_str()));
+        let source = sources
+            .clone()
+            .find(|c| &c.value == value)
+            .or_else(|| sources.next());
+        let object = self
+            .person
+            .cloud
+            .as_ref()
+            .map_or("the cloud", |object| &object.name);
+        match source {
+            Some(source) => format!(
+                "{object} has it (rules {} and {})",
+                source.rule, self.rule.id
+            ),
+            None => format!("rule {}", self.rule.id),
+        }
+    }
+
+    fn why(&self, would: Would, value: &Value, anchor: Option<&Anchor>) -> Result<String, Error> {
+        let export = match anchor {
+            Some(anchor) => self.maker.state.export(anchor, &self.flow.to, value)?,
+            None => None,
+        };
+        let export = export.filter(|row| row.added == (would == Would::Add));
+        Ok(match (would, export) {
+            (Would::Add, Some(row)) if row.confirmed => {
+                format!("it was deleted in the directory; {}", self.origin(value))
+            }
+            (Would::Add, Some(row)) => {
+                format!(
+                    "it was exported at {}, but no import has seen it; {}",
+                    row.exported_at,
+                    self.origin(value)
+                )
+            }
+            (Would::Add, None) => self.origin(value),
+            (Would::Remove, Some(row)) => {
+                format!(
+                    "its deletion was exported at {}, but an import still shows it",
+                    row.exported_at
+                )
+            }
+            (Would::Remove, None) => self.why_removed(value, anchor)?,
+        })
+    }
+
+    fn why_removed(&self, value: &Value, anchor: Option<&Anchor>) -> Result<String, Error> {
+        let written = match anchor {
+            Some(anchor) => self.maker.state.export(anchor, &self.flow.to, value)?,
+            None => None,
+        };
+        Ok(match (written, self.flow.owns) {
+            (Some(_), _) => "it was removed in the cloud".to_owned(),
+            (None, Owns::Full) => "the cloud does not have it, and the rule owns every value".to_owned(),
+            (None, _) => "it says that it came from the cloud, but the cloud does not have it and this sync never \
+                 wrote it"
+                .to_owned(),
+        })
+    }
+
+    fn why_drift(&self, value: &Value) -> String {
+        let source = keys::source(value).unwrap_or_else(|| "none".to_owned());
+        let owned = match self.flow.owns {
+            Owns::Full => "every value",
+            Owns::SourceCloud => "values of source AzureAD",
+            Owns::Additive => "no value that it did not add",
+        };
+        format!(
+            "nobody planned it: its source is {source}, and rule {} owns {owned}",
+            self.rule.id
+        )
+    }
+}
+
+fn item(action: Action, value: &Value, why: String) -> Item {
+    Item {
+        action,
+        value: value.clone(),
+        about: About::of(value),
+        why,
+    }
+}
