@@ -54,6 +54,17 @@ pub enum VerificationFailure {
     /// The client data is not JSON with a challenge.
     #[error("clientDataJSON cannot be read: {0}")]
     ClientData(String),
+    /// An assertion, or something else that is no registration.
+    #[error("clientDataJSON is of type '{0}', not webauthn.create")]
+    Kind(String),
+    /// Another web page asked the key.
+    #[error("the key was asked by origin '{found}'; this tenant registers keys at {accepted}")]
+    Origin {
+        /// The page that asked.
+        found: String,
+        /// The pages that may.
+        accepted: String,
+    },
     /// The attestation object cannot be read.
     #[error(transparent)]
     Malformed(#[from] MalformedAttestation),
@@ -187,18 +198,52 @@ fn user_handle(tenant: Guid, handle: [u8; 32]) -> Vec<u8> {
     [&b"OF:"[..], &tenant.to_bytes_le(), &handle].concat()
 }
 
+/// What the client says it asked the key (WebAuthn Level 3, section 5.8.1), as far as it is looked at here.
+#[derive(serde::Deserialize)]
+struct ClientData {
+    #[serde(rename = "type")]
+    kind: String,
+    challenge: Base64Url,
+    origin: String,
+}
+
+fn client_data(credential: &PublicKeyCredential) -> Result<ClientData, VerificationFailure> {
+    serde_json::from_slice(credential.response.client_data_json.as_bytes())
+        .map_err(|error| VerificationFailure::ClientData(error.to_string()))
+}
+
 /// The challenge that a client says it answered. It finds the ceremony in the store and proves nothing yet.
 pub(crate) fn answered_challenge(
     credential: &PublicKeyCredential,
 ) -> Result<Vec<u8>, VerificationFailure> {
-    #[derive(serde::Deserialize)]
-    struct ClientData {
-        challenge: Base64Url,
+    Ok(client_data(credential)?.challenge.0)
+}
+
+/// The verifier checks type and origin as well, but cannot say which it found.
+fn check_client_data(
+    credential: &PublicKeyCredential,
+    rp: &RelyingParty,
+) -> Result<(), VerificationFailure> {
+    let data = client_data(credential)?;
+    if data.kind != "webauthn.create" {
+        return Err(VerificationFailure::Kind(
+            data.kind.chars().take(40).collect(),
+        ));
     }
-    let bytes = credential.response.client_data_json.as_bytes();
-    serde_json::from_slice::<ClientData>(bytes)
-        .map(|data| data.challenge.0)
-        .map_err(|error| VerificationFailure::ClientData(error.to_string()))
+    let found = url::Url::parse(&data.origin).map(|origin| origin.origin());
+    let is_accepted = rp.origins.iter().any(|accepted| {
+        url::Url::parse(accepted)
+            .map(|accepted| accepted.origin())
+            .ok()
+            == found.clone().ok()
+    });
+    if found.is_err() || !is_accepted {
+        return Err(VerificationFailure::Origin {
+            found: data.origin.chars().take(200).collect(),
+            accepted: rp.origins.join(", "),
+        });
+    }
+    Ok(())
 }
 
 /// Verifies a key's answer to `challenge`, which the store has just given up for this user, and asks the policy.
@@ -214,6 +259,7 @@ pub(crate) fn verify(
     if !FORMATS.contains(&object.format.as_str()) {
         return Err(VerificationFailure::Format(object.format).into());
     }
+    check_client_data(credential, rp)?;
     let own = own_reading(credential, &object)?;
     let theirs = cryptographic_check(credential, &object, challenge, rp)?;
     if theirs.cred_id.as_slice() != own.credential_id {
