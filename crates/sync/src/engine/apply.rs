@@ -61,7 +61,7 @@ impl Engine {
             match first {
                 Ok(_) => {
                     self.confirm(&mut report, now)?;
-                    super::synchronise::synchronise(&self.state, &self.rules)?;
+                    self.settle_written(now)?;
                 }
                 // What was written stays unconfirmed in the journal; the next cycle's import sees it.
                 Err(Error::Connector { source, .. }) => {

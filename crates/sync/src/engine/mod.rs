@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use types::Timestamp;
 
 use crate::Error;
-use crate::connector::{Account, Anchor, Connector, ConnectorError, Source, Target};
+use crate::connector::{Account, Anchor, Connector, ConnectorError, SchemaProbe, Source, Target};
 use crate::plan::{Coverage, Plan, Preflight, make_and_settle};
 use crate::report::{ApplyReport, CycleReport, ImportCount, Outcome, OutcomeState, SyncCount};
 use crate::rules::RuleSet;
@@ -153,8 +153,14 @@ impl Engine {
     pub fn cycle(&mut self, now: Timestamp) -> Result<CycleReport, Error> {
         self.take(now)?;
         let cycle = self.state.begin_cycle(now)?;
-        let (ad, cloud, recovered, sync) = self.refresh(now)?;
-        let plan = self.plan_now(Coverage::Pending, now)?;
+        let Refreshed {
+            ad,
+            cloud,
+            recovered,
+            sync,
+            schema,
+        } = self.refresh(now)?;
+        let plan = self.plan_now(schema, Coverage::Pending, now)?;
         let apply = if plan.stopped.is_empty() {
             self.apply_and_confirm(&plan, cycle, now)?
         } else {
@@ -179,8 +185,14 @@ impl Engine {
     /// Imports, synchronises and plans, and writes nothing to the directory.
     pub fn plan(&mut self, coverage: Coverage, now: Timestamp) -> Result<CycleReport, Error> {
         self.take(now)?;
-        let (ad, cloud, recovered, sync) = self.refresh(now)?;
-        let plan = self.plan_now(coverage, now)?;
+        let Refreshed {
+            ad,
+            cloud,
+            recovered,
+            sync,
+            schema,
+        } = self.refresh(now)?;
+        let plan = self.plan_now(schema, coverage, now)?;
         let apply = ApplyReport::default();
         let outcome = match outcome(&plan, &apply) {
             Outcome::Unchanged | Outcome::Applied if plan.has_writes() => Outcome::Pending,
@@ -236,7 +248,7 @@ impl Engine {
     }
 
     /// What the directory's schema has of what the rules need, and who we are there.
-    pub fn probe_schema(&mut self) -> Result<(crate::connector::SchemaProbe, Account), Error> {
+    pub fn probe_schema(&mut self) -> Result<(SchemaProbe, Account), Error> {
         let wanted = self.rules.target_attributes();
         let probe = self.directory.schema(&wanted).map_err(of(Connector::Ad))?;
         self.account = self.directory.account().map_err(of(Connector::Ad))?;
@@ -254,24 +266,39 @@ impl Engine {
             .map_err(of(Connector::Ad))
     }
 
-    /// The parts of a plan that a cycle would make for everybody, after an import; for `sync drift`.
-    fn refresh(
-        &mut self,
-        now: Timestamp,
-    ) -> Result<(ImportCount, ImportCount, u64, SyncCount), Error> {
-        let ad = self.import(Connector::Ad, self.options.full, now)?;
+    /// Imports both sides and brings the metaverse up to date.
+    fn refresh(&mut self, now: Timestamp) -> Result<Refreshed, Error> {
+        let wanted = self.rules.target_attributes();
+        let schema = self.directory.schema(&wanted).map_err(of(Connector::Ad))?;
+        // An attribute that comes or goes changes what objects show, and no object's change number.
+        let spelled = schema.present.iter().cloned().collect::<Vec<_>>().join(",");
+        let other_schema = self.state.meta("schema")?.as_ref() != Some(&spelled);
+        let ad = self.import(Connector::Ad, self.options.full || other_schema, now)?;
+        if other_schema {
+            self.state.set_meta("schema", &spelled)?;
+        }
         let cloud = self.import(Connector::Cloud, self.options.full, now)?;
         let recovered = self.account_for_writes(now)?;
         let sync = synchronise::synchronise(&self.state, &self.rules)?;
         self.step(Step::Synchronised(sync))?;
-        Ok((ad, cloud, recovered, sync))
+        Ok(Refreshed {
+            ad,
+            cloud,
+            recovered,
+            sync,
+            schema,
+        })
     }
 
     /// Makes the plan: first without asking, then with the directory's answers for what it would write.
-    fn plan_now(&mut self, coverage: Coverage, now: Timestamp) -> Result<Plan, Error> {
-        let wanted = self.rules.target_attributes();
+    fn plan_now(
+        &mut self,
+        schema: SchemaProbe,
+        coverage: Coverage,
+        now: Timestamp,
+    ) -> Result<Plan, Error> {
         let mut preflight = Preflight {
-            schema: Some(self.directory.schema(&wanted).map_err(of(Connector::Ad))?),
+            schema: Some(schema),
             account: self.account.clone(),
             accept_deletes: self.options.accept_deletes,
             ..Preflight::default()
@@ -282,11 +309,7 @@ impl Engine {
             self.probe(&plan, &mut preflight)?;
             (plan, settled) = make_and_settle(&self.state, &self.rules, &preflight, coverage, now)?;
         }
-        let transaction = self.state.begin()?;
-        for person in settled {
-            self.state.settle_person(person)?;
-        }
-        transaction.commit()?;
+        self.settle_persons(settled)?;
         let writes = plan
             .objects
             .iter()
@@ -294,6 +317,24 @@ impl Engine {
             .count();
         self.step(Step::Planned(writes))?;
         Ok(plan)
+    }
+
+    /// Notes who is in order.
+    fn settle_persons(&self, persons: Vec<i64>) -> Result<(), Error> {
+        let transaction = self.state.begin()?;
+        for person in persons {
+            self.state.settle_person(person)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Looks again at those who were just written, so that the next cycle need not.
+    fn settle_written(&mut self, now: Timestamp) -> Result<(), Error> {
+        synchronise::synchronise(&self.state, &self.rules)?;
+        let preflight = Preflight::default();
+        let coverage = Coverage::Pending;
+        let (_, settled) = make_and_settle(&self.state, &self.rules, &preflight, coverage, now)?;
+        self.settle_persons(settled)
     }
 
     fn probe(&mut self, plan: &Plan, preflight: &mut Preflight) -> Result<(), Error> {
@@ -336,6 +377,15 @@ impl Engine {
             ControlFlow::Break(()) => Err(Error::Stopped),
         }
     }
+}
+
+/// What an import of both sides brought.
+struct Refreshed {
+    ad: ImportCount,
+    cloud: ImportCount,
+    recovered: u64,
+    sync: SyncCount,
+    schema: SchemaProbe,
 }
 
 /// Says which connected system failed.
