@@ -1,6 +1,14 @@
 //! A process that is killed in the middle of its work has lost nothing that it acknowledged, and each change that is
 //! there is in the change log and in the audit log as well.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

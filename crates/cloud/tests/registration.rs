@@ -1,5 +1,13 @@
 //! Registration of security keys: the right way, and each wrong way refused for its own reason.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use axum::http::{Method, StatusCode};

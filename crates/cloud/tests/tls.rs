@@ -1,5 +1,12 @@
 //! The server over a real socket with TLS: it answers, bears rude clients, and ends when it is asked to.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "the test opens the listener that the server is given"
