@@ -4,6 +4,7 @@
 //! A relying party trusts the root; each key file holds a leaf. Signatures of certificates draw their
 //! nonces from the cryptography provider, everything else from the caller's randomness.
 
+use data_encoding::BASE64;
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
 use rcgen::{
@@ -71,6 +72,11 @@ impl AttestationAuthority {
         &self.certificate
     }
 
+    /// The same as PEM text.
+    pub fn certificate_pem(&self) -> String {
+        pem(&self.certificate)
+    }
+
     /// A leaf for one key file.
     pub fn issue(
         &self,
@@ -94,6 +100,21 @@ impl AttestationAuthority {
             root: self.certificate.clone(),
         })
     }
+}
+
+/// RFC 7468: 64 characters to the line.
+pub(crate) fn pem(certificate: &[u8]) -> String {
+    let text = BASE64.encode(certificate);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at_checked(64).unwrap_or((rest, ""));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 fn params(name: &str, now: Timestamp) -> Result<CertificateParams, AttestationError> {

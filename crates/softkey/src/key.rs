@@ -14,7 +14,7 @@ use opensk::ctap::status_code::Ctap2StatusCode;
 use opensk::ctap::{Channel as OpenskChannel, CtapState};
 use types::{Clock, Entropy};
 
-use crate::attestation::{Attestation, AttestationAuthority};
+use crate::attestation::{self, Attestation, AttestationAuthority};
 use crate::environment::{Environment, Wire};
 use crate::store::{StateError, Store};
 use crate::touch::Touch;
@@ -135,6 +135,11 @@ impl Softkey {
     /// The root certificate (DER) that a relying party must trust to accept this key's attestation.
     pub fn attestation_root(&self) -> &[u8] {
         &self.0.attestation_root
+    }
+
+    /// The same root as PEM text, as policies take it.
+    pub fn attestation_root_pem(&self) -> String {
+        attestation::pem(&self.0.attestation_root)
     }
 
     /// What can be said of the key without its PIN.

@@ -33,7 +33,7 @@ mod touch;
 pub use attestation::{Attestation, AttestationAuthority, AttestationError};
 pub use key::{Options, Softkey, Summary};
 pub use loopback::Loopback;
-pub use serve::{Duplex, Server};
+pub use serve::{Closer, Duplex, Server};
 pub use store::StateError;
 pub use touch::{Answer, Touch};
 

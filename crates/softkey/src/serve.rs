@@ -4,8 +4,8 @@
 //! one answers. The authenticator itself works on one request at a time, whoever asks.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -20,25 +20,34 @@ const CONNECTIONS_MAX: usize = 64;
 /// `accept` may fail for a moment; this often in a row, it has failed for good.
 const ACCEPT_FAILURES_MAX: u32 = 100;
 
-/// A stream that can be read and written by two threads.
+/// A stream that can be read and written by two threads, and closed by a third.
 pub trait Duplex: Sized {
     /// The half that reads.
     type Reader: Read + Send + 'static;
     /// The half that writes.
     type Writer: Write + Send + 'static;
 
-    /// Splits the stream.
-    fn split(self) -> io::Result<(Self::Reader, Self::Writer)>;
+    /// Splits the stream into its halves and what closes both.
+    fn split(self) -> io::Result<(Self::Reader, Self::Writer, Closer)>;
 }
+
+/// Closes a stream under the thread that reads it.
+pub type Closer = Box<dyn FnOnce() + Send>;
 
 impl Duplex for TcpStream {
     type Reader = Self;
     type Writer = Self;
 
-    fn split(self) -> io::Result<(Self, Self)> {
+    fn split(self) -> io::Result<(Self, Self, Closer)> {
         // Reports are small and each is waited for.
         self.set_nodelay(true)?;
-        Ok((self.try_clone()?, self))
+        let (reader, third) = (self.try_clone()?, self.try_clone()?);
+        // A stream that cannot be closed is closed already.
+        Ok((
+            reader,
+            self,
+            Box::new(move || drop(third.shutdown(Shutdown::Both))),
+        ))
     }
 }
 
@@ -47,15 +56,28 @@ impl Duplex for std::os::unix::net::UnixStream {
     type Reader = Self;
     type Writer = Self;
 
-    fn split(self) -> io::Result<(Self, Self)> {
-        Ok((self.try_clone()?, self))
+    fn split(self) -> io::Result<(Self, Self, Closer)> {
+        let (reader, third) = (self.try_clone()?, self.try_clone()?);
+        Ok((
+            reader,
+            self,
+            Box::new(move || drop(third.shutdown(Shutdown::Both))),
+        ))
     }
 }
 
 impl Softkey {
     /// Serves one connection until the other side closes it.
     pub fn serve<S: Duplex>(&self, stream: S) -> io::Result<()> {
-        let (mut reader, writer) = stream.split()?;
+        let (reader, writer, _closer) = stream.split()?;
+        self.serve_halves(reader, writer)
+    }
+
+    fn serve_halves<R: Read, W: Write + Send + 'static>(
+        &self,
+        mut reader: R,
+        writer: W,
+    ) -> io::Result<()> {
         let connection = Arc::new(Connection::new(writer));
         let (requests, queue) = channel();
         let worker = {
@@ -68,47 +90,65 @@ impl Softkey {
         connection.cancel();
         drop(requests);
         // A panic in the worker was already answered by the key; there is nothing left to report.
-        let _ = worker.join();
+        drop(worker.join());
         outcome
     }
 
     /// Serves every connection that `accept` gives, each in its own thread, until `accept` fails for
-    /// good or `stop` is set.
-    pub fn serve_all<S: Duplex + Send + 'static>(
+    /// good or `stop` is set; then closes those that are still open.
+    pub fn serve_all<S: Duplex>(
         &self,
         mut accept: impl FnMut() -> io::Result<S>,
         stop: &AtomicBool,
     ) -> io::Result<()> {
-        let open = Arc::new(AtomicUsize::new(0));
-        let mut failures = 0;
-        while !stop.load(Ordering::SeqCst) {
-            let stream = match accept() {
-                Ok(stream) => stream,
-                Err(error) if failures >= ACCEPT_FAILURES_MAX => return Err(error),
-                Err(_) => {
-                    failures += 1;
-                    continue;
-                }
-            };
-            failures = 0;
-            if stop.load(Ordering::SeqCst) || open.load(Ordering::SeqCst) >= CONNECTIONS_MAX {
-                continue;
-            }
-            let seat = Seat::take(&open);
-            let key = self.clone();
-            thread::Builder::new()
-                .name("softkey-reader".to_owned())
-                .spawn(move || {
-                    let _seat = seat;
-                    // A broken connection concerns its own client only.
-                    let _ = key.serve(stream);
-                })?;
+        let mut open = Vec::new();
+        let outcome = self.accept_all(&mut accept, stop, &mut open);
+        for Open { close, thread } in open {
+            close();
+            // The thread's own panic hook has spoken.
+            drop(thread.join());
         }
-        Ok(())
+        outcome
+    }
+
+    fn accept_all<S: Duplex>(
+        &self,
+        accept: &mut impl FnMut() -> io::Result<S>,
+        stop: &AtomicBool,
+        open: &mut Vec<Open>,
+    ) -> io::Result<()> {
+        let mut failures = 0;
+        loop {
+            let accepted = accept();
+            if stop.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            open.retain(|connection| !connection.thread.is_finished());
+            match accepted.and_then(S::split) {
+                Ok((reader, writer, close)) if open.len() < CONNECTIONS_MAX => {
+                    failures = 0;
+                    let key = self.clone();
+                    let thread = thread::Builder::new()
+                        .name("softkey-reader".to_owned())
+                        // A broken connection concerns its own client only.
+                        .spawn(move || drop(key.serve_halves(reader, writer)))?;
+                    open.push(Open { close, thread });
+                }
+                Ok(_) => (),
+                Err(error) if failures >= ACCEPT_FAILURES_MAX => return Err(error),
+                Err(_) => failures += 1,
+            }
+        }
     }
 }
 
-/// A key served over TCP until this is dropped. Connections that are open then end with their clients.
+/// A connection that is being served.
+struct Open {
+    close: Closer,
+    thread: JoinHandle<()>,
+}
+
+/// A key served over TCP until this is dropped, which closes its connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -126,7 +166,7 @@ impl Server {
             .name("softkey-accept".to_owned())
             .spawn(move || {
                 // When `accept` fails for good there is nobody left to tell.
-                let _ = key.serve_all(|| listener.accept().map(|(stream, _)| stream), &stopped);
+                drop(key.serve_all(|| listener.accept().map(|(stream, _)| stream), &stopped));
             })?;
         Ok(Self {
             address,
@@ -152,22 +192,6 @@ impl Drop for Server {
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             let _ = acceptor.join();
         }
-    }
-}
-
-/// One of the places that `serve_all` has.
-struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -234,3 +234,17 @@ impl ctap::Request for Raw {
         self.0.clone()
     }
 }
+
+#[test]
+fn a_server_that_is_dropped_lets_go_of_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key.json");
+    for _ in 0..3 {
+        let key = Softkey::open(&path, options(1)).unwrap();
+        let server = serve(&key);
+        drop(key);
+        let mut client = connect(&server, 1);
+        drop(server);
+        assert!(client.ping(b"anybody there?").is_err());
+    }
+}

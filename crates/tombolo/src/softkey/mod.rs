@@ -1,0 +1,213 @@
+//! `tombolo softkey`: a software security key, served to other programs and looked after.
+//!
+//! Every subcommand but `serve` and `attestation-root` speaks CTAP to the key, so it works on a state
+//! file and on a key that is being served alike.
+
+mod pin;
+mod serve;
+mod show;
+mod target;
+
+use ctap::Pin;
+use data_encoding::HEXLOWER_PERMISSIVE;
+
+use crate::io::{EXIT_CODES, Exit, Failure, Shell, Tell};
+
+use pin::{NewPin, ShownPin};
+use target::{StateFile, Target};
+
+const EXAMPLES: &str = "\
+Examples:
+  tombolo softkey serve --state key.json                     serve a key on 127.0.0.1:8690
+  tombolo softkey serve --state key.json --unix key.sock     serve it on a unix socket
+  tombolo softkey set-pin --connect 127.0.0.1:8690           set its PIN (asked for on the terminal)
+  TOMBOLO_PIN=123456 tombolo softkey list --state key.json   what it holds
+  tombolo softkey attestation-root --state key.json          what a relying party has to trust
+
+PINs come from the terminal, from TOMBOLO_PIN, or from a file; never from the command line, where
+other users of the machine could read them.
+
+The key is meant for laboratories and tests: its secrets lie unencrypted in the state file, and with
+`--touch auto` whoever reaches the socket can use what needs no PIN.";
+
+/// A software security key: serve it, set its PIN, see what it holds
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Serve the key as raw 64-byte CTAPHID reports until the process is stopped
+    Serve(serve::Serve),
+    /// Show what the key is and whether its PIN is set
+    Info(Show),
+    /// Set the first PIN, or change it
+    SetPin(SetPin),
+    /// List the credentials on the key; needs the PIN
+    List(List),
+    /// Delete one credential; needs the PIN
+    Delete(Delete),
+    /// Forget all credentials and the PIN
+    Reset(Reset),
+    /// Print the root certificate (PEM) of the key's attestation
+    AttestationRoot(StateFile),
+}
+
+#[derive(Debug, clap::Args)]
+struct Show {
+    #[command(flatten)]
+    target: Target,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct SetPin {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pins: NewPin,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pin: ShownPin,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Delete {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pin: ShownPin,
+    /// The credential's id in hex, as `list` prints it
+    credential: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Reset {
+    #[command(flatten)]
+    target: Target,
+    /// Do it: everything on the key is lost
+    #[arg(long)]
+    yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was asked.
+pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
+    match command.action {
+        Action::Serve(serve) => serve::run(serve, shell),
+        Action::Info(show) => info(&show, shell),
+        Action::SetPin(set) => set_pin(&set, shell),
+        Action::List(list) => self::list(&list, shell),
+        Action::Delete(delete) => self::delete(&delete, shell),
+        Action::Reset(reset) => self::reset(&reset, shell),
+        Action::AttestationRoot(file) => {
+            let key = file.open_existing()?;
+            shell.bytes(key.attestation_root_pem().as_bytes())?;
+            Ok(Exit::Good)
+        }
+    }
+}
+
+fn info(show: &Show, shell: &mut Shell) -> Result<Exit, Failure> {
+    let (mut client, name) = show.target.open()?;
+    let retries = match client.info().has_pin() {
+        Some(true) => Some(
+            client
+                .pin_retries()
+                .tell(format!("could not ask {name} for its PIN tries"))?,
+        ),
+        _ => None,
+    };
+    show::info(shell, client.info(), retries, show.json)?;
+    Ok(Exit::Good)
+}
+
+fn set_pin(set: &SetPin, shell: &mut Shell) -> Result<Exit, Failure> {
+    let (mut client, name) = set.target.open_or_make()?;
+    let is_change = client.info().has_pin() == Some(true);
+    let old: Option<Pin> = if is_change {
+        Some(set.pins.old(shell)?)
+    } else {
+        None
+    };
+    let new = set.pins.new_pin(shell)?;
+    client
+        .set_pin(old.as_ref(), &new)
+        .tell(format!("could not set the PIN of {name}"))?;
+    show::done(
+        shell,
+        set.json,
+        "pin_set",
+        if is_change { "PIN changed" } else { "PIN set" },
+    )?;
+    Ok(Exit::Good)
+}
+
+fn list(list: &List, shell: &mut Shell) -> Result<Exit, Failure> {
+    let (mut client, name) = list.target.open()?;
+    let pin = list.pin.read(shell)?;
+    let inventory = client
+        .credentials(&pin)
+        .tell(format!("could not list the credentials of {name}"))?;
+    show::inventory(shell, &inventory, list.json)?;
+    Ok(Exit::Good)
+}
+
+fn delete(delete: &Delete, shell: &mut Shell) -> Result<Exit, Failure> {
+    let id = HEXLOWER_PERMISSIVE
+        .decode(delete.credential.trim().as_bytes())
+        .map_err(|_| {
+            Failure::new(format!("'{}' is not a credential id", delete.credential))
+                .next("copy the id in hex from `tombolo softkey list`")
+        })?;
+    let (mut client, name) = delete.target.open()?;
+    let pin = delete.pin.read(shell)?;
+    client.delete_credential(&pin, &id).tell(format!(
+        "could not delete credential {} of {name}",
+        delete.credential
+    ))?;
+    show::done(
+        shell,
+        delete.json,
+        "deleted",
+        &format!("deleted {}", delete.credential),
+    )?;
+    Ok(Exit::Good)
+}
+
+fn reset(reset: &Reset, shell: &mut Shell) -> Result<Exit, Failure> {
+    if !reset.yes {
+        return Err(Failure::new("the key was not reset")
+            .why("a reset deletes every credential, every secret and the PIN")
+            .next("add --yes to do it"));
+    }
+    reset.target.reset()?;
+    show::done(
+        shell,
+        reset.json,
+        "reset",
+        "the key is empty; its attestation stays",
+    )?;
+    Ok(Exit::Good)
+}
