@@ -91,6 +91,16 @@ impl State {
         Ok(query.query_row([id], object_row).optional()?)
     }
 
+    /// Objects of the directory with their names, in the order in which they were first seen.
+    pub fn directory_objects(&self, limit: u32) -> Result<Vec<(Anchor, String)>, Error> {
+        let sql = "SELECT anchor, name FROM object WHERE connector = 'ad' ORDER BY id LIMIT ?1";
+        let mut query = self.db.prepare(sql)?;
+        let rows = query.query_map([limit], |row| {
+            Ok((Anchor::new(row.get::<_, String>(0)?), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     pub(crate) fn objects_of(&self, person: i64) -> Result<Vec<ObjectRow>, Error> {
         let mut query = self.db.prepare_cached(&format!(
             "{OBJECT} WHERE person = ?1 ORDER BY connector, anchor"

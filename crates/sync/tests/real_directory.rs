@@ -1,0 +1,137 @@
+//! The story against a real directory: Samba or Windows. Not run by itself, as it needs one:
+//!
+//! ```text
+//! SYNC_URL=ldap://127.0.0.1 SYNC_BIND='CORP\MSOL_sync' SYNC_PASSWORD=... SYNC_USER=alice \
+//!     cargo test -p tombolo-sync --test real_directory -- --ignored --nocapture
+//! ```
+//!
+//! `SYNC_CA` names a PEM file for ldaps. The user's keys are changed and left as they were.
+
+use std::time::Duration;
+
+use keycred::{Draft, KeySource, KeyUsage};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use sync::connector::{Permission, Target};
+use sync::ldap::{DirectorySettings, LdapDirectory};
+use sync::memory::MemoryCloud;
+use sync::rules::RuleSet;
+use sync::{Connector, Engine, Options, Outcome, State};
+use types::{Guid, Secret, Timestamp};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the directory is named by whoever runs the test"
+)]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the certificates are named by whoever runs the test"
+)]
+fn directory() -> LdapDirectory {
+    let roots = setting("SYNC_CA").map_or_else(Vec::new, |path| {
+        let pem = std::fs::read(path).expect("SYNC_CA is readable");
+        CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<_, _>>()
+            .expect("SYNC_CA is PEM")
+    });
+    LdapDirectory::new(DirectorySettings {
+        url: setting("SYNC_URL").expect("SYNC_URL"),
+        start_tls: setting("SYNC_START_TLS").is_some(),
+        bind_dn: setting("SYNC_BIND").expect("SYNC_BIND"),
+        password: Secret::new(setting("SYNC_PASSWORD").expect("SYNC_PASSWORD")),
+        base_dn: None,
+        roots,
+        timeout: Duration::from_secs(20),
+    })
+    .expect("settings")
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").expect("a time")
+}
+
+#[test]
+#[ignore = "needs a directory; see the top of the file"]
+fn the_story_on_a_real_directory() {
+    let user = setting("SYNC_USER").expect("SYNC_USER");
+    let rules = RuleSet::shipped().expect("rules");
+    let cloud = MemoryCloud::default();
+    let mut probe = directory();
+    println!("account: {:?}", probe.account().expect("account"));
+    println!(
+        "schema: {:?}",
+        probe.schema(&rules.target_attributes()).expect("schema")
+    );
+    let state = State::in_memory().expect("state");
+    let mut engine = Engine::new(
+        state,
+        rules.clone(),
+        Box::new(cloud.clone()),
+        Box::new(directory()),
+        Options::default(),
+    );
+    let report = engine.cycle(now()).expect("first cycle");
+    println!("imported: {:?}", report.ad);
+    let explained = sync::explain(engine.state(), &rules, &user).expect("the user is known");
+    let object = explained
+        .objects
+        .iter()
+        .find(|o| o.connector == Connector::Ad)
+        .expect("object");
+    let guid: Guid = object.anchor.as_str().parse().expect("GUID");
+    println!("user: {} {guid}", object.name);
+    let allowed = probe.permissions(
+        std::slice::from_ref(&object.anchor),
+        "msDS-KeyCredentialLink",
+    );
+    println!("permission: {allowed:?}");
+    assert_eq!(
+        allowed.expect("permissions").get(&object.anchor),
+        Some(&Permission::Granted)
+    );
+
+    let upn = format!("{user}@corp.contoso.com");
+    cloud.add_user(&upn, guid);
+    let key = |name: &[u8]| {
+        let draft = Draft::new(name, vec![7_u8; 300], KeyUsage::FIDO, KeySource::AZURE_AD);
+        draft.to_raw_blob().expect("fits").encode()
+    };
+    cloud.add_key(&upn, key(b"first"));
+    cloud.add_key(&upn, key(b"second"));
+    let report = engine.cycle(now()).expect("export");
+    assert_eq!(
+        (report.outcome, report.apply.added, report.apply.confirmed),
+        (Outcome::Applied, 2, 2),
+        "{report:#?}"
+    );
+    assert!(!report.ad.full, "a delta import confirmed it");
+    let report = engine.cycle(now()).expect("nothing to do");
+    assert!(report.plan.is_empty(), "{:#?}", report.plan);
+
+    // A value deleted by hand comes back, and one that is there already is no error.
+    let wanted = keycred::with_key_hash(&key(b"first")).expect("carried");
+    let write = sync::connector::ValueWrite {
+        anchor: object.anchor.clone(),
+        attribute: "msDS-KeyCredentialLink".to_owned(),
+        add: Default::default(),
+        remove: [wanted].into(),
+    };
+    probe.write(&write).expect("deleted by hand");
+    let again = probe.write(&write).expect_err("it is gone already");
+    println!("deleting again: {again:?}");
+    let report = engine.cycle(now()).expect("restored");
+    assert_eq!((report.apply.added, report.apply.confirmed), (1, 1));
+
+    cloud.remove_key(&upn, &key(b"first"));
+    cloud.remove_key(&upn, &key(b"second"));
+    let report = engine.cycle(now()).expect("removed");
+    assert_eq!((report.apply.removed, report.apply.confirmed), (2, 2));
+    println!(
+        "receipts: {}",
+        engine.state().receipts(0, 100).expect("receipts").len()
+    );
+}
