@@ -97,6 +97,16 @@ impl Framer {
         Ok(self.buffer.get(start..self.given))
     }
 
+    /// Whether nothing can be given out before more arrives: no message is whole, and none is refused either.
+    pub fn waits(&self, length_max: usize) -> bool {
+        let waiting = self.buffer.get(self.given..).unwrap_or_default();
+        match frame_length(waiting) {
+            Ok(Some(length)) => length <= length_max && waiting.len() < length,
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// Bytes that wait for the rest of their message.
     pub fn pending(&self) -> usize {
         self.buffer.len().saturating_sub(self.given)
