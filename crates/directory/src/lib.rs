@@ -1,1 +1,29 @@
-//! directory
+//! An AD-like directory: objects, schema, access control, change log and audit records, kept in one file.
+//!
+//! - [`Directory`] is the whole: it answers searches from snapshots and commits changes through one writer.
+//! - [`schema`] knows attributes and classes; [`access`] decides; [`Session`] says who asks.
+//! - [`serve`] speaks LDAP for it; [`provision`] fills a new one.
+//!
+//! Deliberately absent: replication between directories, Kerberos (the `kdc` room), and reading the clock:
+//! time, randomness and the path come in with [`Options`].
+
+pub mod access;
+mod directory;
+mod error;
+mod model;
+mod operations;
+pub mod provision;
+mod request;
+pub mod schema;
+pub mod serve;
+mod session;
+mod store;
+
+pub use directory::{Directory, Found, Naming, Options};
+pub use error::{AttributeProblem, Error};
+pub use model::{Descriptor, DescriptorId, Dnt, Object, Snapshot};
+pub use request::{
+    AddRequest, Applied, DeleteRequest, Entry, EntryAttribute, Modification, ModificationKind,
+    ModifyRequest, Name, Operation, Page, RenameRequest, SearchDone, SearchRequest,
+};
+pub use session::Session;

@@ -1,0 +1,171 @@
+//! What a request does: each operation decides on a consistent view and leaves its changes in the transaction.
+
+mod account;
+mod add;
+pub(crate) mod audit;
+mod bind;
+mod compare;
+mod delete;
+mod descriptor;
+mod modify;
+mod password;
+mod rename;
+mod search;
+mod values;
+
+use events::Record;
+
+pub(crate) use bind::{session_of, simple_bind};
+pub(crate) use compare::compare;
+pub(crate) use password::NewPassword;
+pub(crate) use search::search;
+
+use crate::access::Denied;
+use crate::model::{Object, Reader, Transaction};
+use crate::{Applied, Entry, Error, Operation, Session};
+
+/// Takes found objects; a break ends the search.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(Entry<'_>) -> std::ops::ControlFlow<()>;
+
+/// An operation with the slow part, the hashing of a password, behind it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    operation: Operation,
+    password: Option<NewPassword>,
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        mut operation: Operation,
+        session: &Session,
+        rounds: u32,
+        salt: &[u8; password::SALT_LENGTH],
+    ) -> Result<Self, Error> {
+        let password = password::take(&mut operation, session, rounds, salt)?;
+        Ok(Self {
+            operation,
+            password,
+        })
+    }
+}
+
+/// Whether a salt will be needed.
+pub(crate) fn writes_password(operation: &Operation) -> bool {
+    match operation {
+        Operation::Add(add) => add
+            .attributes
+            .iter()
+            .any(|(name, _)| password::is_password(name)),
+        Operation::Modify(modify) => modify
+            .modifications
+            .iter()
+            .any(|m| password::is_password(&m.attribute)),
+        Operation::Delete(_) | Operation::Rename(_) => false,
+    }
+}
+
+/// A refused operation, and what the audit log should say of the attempt.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    pub(crate) audit: Vec<Record>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            audit: Vec::new(),
+        }
+    }
+}
+
+impl Refused {
+    /// The access check said no to `object`.
+    pub(crate) fn denied(
+        transaction: &Transaction<'_>,
+        session: &Session,
+        object: &Object,
+        denied: Denied,
+    ) -> Self {
+        let audit = audit::denied(transaction, session, object, &denied);
+        match audit {
+            Ok(record) => Self {
+                error: denied.into(),
+                audit: record.into_iter().collect(),
+            },
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// Carries out operations one after the other; an error names the first that failed.
+pub(crate) fn run(
+    transaction: &mut Transaction<'_>,
+    session: &Session,
+    operations: &[Prepared],
+) -> Result<Vec<Applied>, (usize, Refused)> {
+    let mut applied = Vec::with_capacity(operations.len());
+    for (index, prepared) in operations.iter().enumerate() {
+        if session.is_anonymous() {
+            return Err((index, Error::NotBound.into()));
+        }
+        let password = prepared.password.as_ref();
+        let done = match &prepared.operation {
+            Operation::Add(request) => add::add(transaction, session, request, password),
+            Operation::Modify(request) => modify::modify(transaction, session, request, password),
+            Operation::Delete(request) => delete::delete(transaction, session, request),
+            Operation::Rename(request) => rename::rename(transaction, session, request),
+        };
+        applied.push(done.map_err(|refused| (index, refused))?);
+    }
+    Ok(applied)
+}
+
+/// The object that a write names, if the caller may know of it.
+fn visible(
+    transaction: &Transaction<'_>,
+    session: &Session,
+    name: &crate::Name,
+    show_deleted: bool,
+) -> Result<Object, Error> {
+    let reader = transaction.reader();
+    let object = reader.find(name, show_deleted)?;
+    if session.is_system() || object.dnt.is_virtual() || is_visible(&reader, session, &object)? {
+        return Ok(object);
+    }
+    Err(Error::no_object(name, types::Dn::ROOT))
+}
+
+/// Whether the caller may know of an object (MS-ADTS 5.1.3.3.6).
+fn is_visible(reader: &Reader<'_>, session: &Session, object: &Object) -> Result<bool, Error> {
+    let own = readable(reader, session, object)?;
+    let policy = crate::model::policy(reader);
+    let parent = reader.object(object.parent())?;
+    let parent = parent
+        .map(|parent| readable(reader, session, &parent))
+        .transpose()?;
+    Ok(crate::access::may_see(policy, parent.as_deref(), &own))
+}
+
+/// What the caller may read of an object.
+fn readable(
+    reader: &Reader<'_>,
+    session: &Session,
+    object: &Object,
+) -> Result<std::sync::Arc<crate::access::Readable>, Error> {
+    let descriptor = reader.descriptor(object.descriptor_id())?;
+    let is_self = descriptor.compiled().depends_on_self()
+        && object
+            .sid()
+            .is_some_and(|sid| session.token().contains(sid));
+    let make = || {
+        let target = Reader::target(object, &descriptor);
+        crate::access::Readable::new(reader.schema, session.token(), &target)
+    };
+    if !reader.is_committed {
+        // A number given out in this transaction may be given again when it fails.
+        return Ok(std::sync::Arc::new(make()));
+    }
+    Ok(session.readable((object.descriptor_id(), object.class(), is_self), make))
+}
