@@ -195,7 +195,9 @@ fn excluded_groups(
 ) -> Result<u32, Error> {
     let service = ["Services", "Windows NT", "Directory Service"]
         .iter()
-        .fold(configuration.clone(), |dn, name| dn.child(Rdn::new("CN", *name)));
+        .fold(configuration.clone(), |dn, name| {
+            dn.child(Rdn::new("CN", *name))
+        });
     let request = SearchRequest::new(service, Scope::BaseObject, Filter::any_object())
         .with_attributes(["dSHeuristics"]);
     let found = match directory.find_all(session, &request) {

@@ -19,5 +19,12 @@ pub fn audits(
         None => [schema.class_by_id(target.class).guid; 3],
     };
     let descriptor = target.descriptor.security();
-    security_descriptor::audits(descriptor, token, target.sid, AccessMask(right), &path, outcome)
+    security_descriptor::audits(
+        descriptor,
+        token,
+        target.sid,
+        AccessMask(right),
+        &path,
+        outcome,
+    )
 }

@@ -111,4 +111,4 @@ fn is_member(token: &Token, domain: Option<&Sid>, rid: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

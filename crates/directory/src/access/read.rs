@@ -34,7 +34,9 @@ impl Readable {
     /// Whether values of `attribute` are shown (RP, and CR for confidential ones).
     pub fn may_read(&self, attribute: AttributeId) -> bool {
         let (word, bit) = Bits::place(attribute);
-        self.attributes.get(word).is_some_and(|word| word & bit != 0)
+        self.attributes
+            .get(word)
+            .is_some_and(|word| word & bit != 0)
     }
 
     /// Whether the children are listed (LC).

@@ -68,7 +68,12 @@ mod tests {
         let user = Sid::nt(&[21, 1, 1104]);
         let token = token(user.clone(), None, [1104], groups);
         assert_eq!(token.user(), Some(&user));
-        for sid in [Sid::nt(&[21, 1, 1201]), Sid::builtin(544), Sid::everyone(), Sid::nt(&[11])] {
+        for sid in [
+            Sid::nt(&[21, 1, 1201]),
+            Sid::builtin(544),
+            Sid::everyone(),
+            Sid::nt(&[11]),
+        ] {
             assert!(token.contains(&sid), "{sid}");
         }
         assert!(token.has_security_privilege);

@@ -32,9 +32,7 @@ pub(super) fn is_covered(
         .is_some_and(|computer| schema.is_subclass(target.class, computer.id));
     match right {
         rights::VALIDATED_WRITE_COMPUTER => {
-            is_computer
-                && is_self(token, target)
-                && own_key(write, policy.key_write_mode)
+            is_computer && is_self(token, target) && own_key(write, policy.key_write_mode)
         }
         rights::SELF_MEMBERSHIP => only_oneself(write, context),
         rights::VALIDATED_DNS_HOST_NAME => {
@@ -101,8 +99,9 @@ fn account(context: &WriteContext) -> Option<&str> {
 
 /// 3.1.1.5.3.1.1.2: the account's name in the domain.
 fn is_host(name: &str, context: &WriteContext) -> bool {
-    account(context)
-        .is_some_and(|account| name.eq_ignore_ascii_case(&format!("{account}.{}", context.dns_domain)))
+    account(context).is_some_and(|account| {
+        name.eq_ignore_ascii_case(&format!("{account}.{}", context.dns_domain))
+    })
 }
 
 /// 3.1.1.5.3.1.1.4: `class/instance` or `class/instance/domain`, where the instance is the computer.
@@ -113,7 +112,9 @@ fn is_spn(name: &str, context: &WriteContext) -> bool {
         [class, instance, service] => (*class, *instance, Some(*service)),
         _ => return false,
     };
-    let instance = instance.split_once(':').map_or(instance, |(host, _port)| host);
+    let instance = instance
+        .split_once(':')
+        .map_or(instance, |(host, _port)| host);
     let is_host_name = |host: &str| {
         account(context).is_some_and(|account| host.eq_ignore_ascii_case(account))
             || context

@@ -50,7 +50,11 @@ pub fn authorize_add(
             .effective_sacl()
             .is_some_and(|sacl| sacl.aces.iter().any(|ace| !ace.is_inherited()));
         if gives_sacl && !token.has_security_privilege {
-            return Err(denied(AccessMask::ACCESS_SYSTEM_SECURITY, parent.guid, ACCESS_DENIED));
+            return Err(denied(
+                AccessMask::ACCESS_SYSTEM_SECURITY,
+                parent.guid,
+                ACCESS_DENIED,
+            ));
         }
     }
     if policy.authorizes_attributes_on_add {
@@ -71,14 +75,19 @@ fn authorize_attributes_on_add(
     let is_computer = schema
         .class("computer")
         .is_some_and(|computer| schema.is_subclass(draft.class, computer.id));
-    let is_admin =
-        is_member(token, domain.as_ref(), 512) || is_member(token, domain.as_ref(), 519);
+    let is_admin = is_member(token, domain.as_ref(), 512) || is_member(token, domain.as_ref(), 519);
     if is_admin || !is_computer {
         return Ok(());
     }
-    let default =
-        descriptors::new_descriptor(schema, token, domain.as_ref(), Some(parent), draft.class, None)
-            .map_err(|_| denied(AccessMask::WRITE_DAC, parent.guid, ACCESS_DENIED))?;
+    let default = descriptors::new_descriptor(
+        schema,
+        token,
+        domain.as_ref(),
+        Some(parent),
+        draft.class,
+        None,
+    )
+    .map_err(|_| denied(AccessMask::WRITE_DAC, parent.guid, ACCESS_DENIED))?;
     // "Explicit" rights: those of an owner do not count.
     let mut ownerless = default.security().clone();
     ownerless.owner = None;
@@ -95,10 +104,17 @@ fn authorize_attributes_on_add(
         sid: draft.sid.as_ref(),
         guid: parent.guid,
     };
-    draft
-        .writes
-        .iter()
-        .try_for_each(|write| authorize_write(schema, token, policy, &target, &granted, &draft.context, write))
+    draft.writes.iter().try_for_each(|write| {
+        authorize_write(
+            schema,
+            token,
+            policy,
+            &target,
+            &granted,
+            &draft.context,
+            write,
+        )
+    })
 }
 
 /// May these values be written?
@@ -122,11 +138,23 @@ pub fn authorize_modify(
             PasswordWrite::Change => rights::CHANGE_PASSWORD,
         };
         if !granted.allows_control(right) {
-            return Err(denied(AccessMask::CONTROL_ACCESS, target.guid, ACCESS_DENIED));
+            return Err(denied(
+                AccessMask::CONTROL_ACCESS,
+                target.guid,
+                ACCESS_DENIED,
+            ));
         }
     }
     for write in &draft.writes {
-        authorize_write(schema, token, policy, target, &granted, &draft.context, write)?;
+        authorize_write(
+            schema,
+            token,
+            policy,
+            target,
+            &granted,
+            &draft.context,
+            write,
+        )?;
     }
     Ok(Authorized::new(draft))
 }
@@ -168,7 +196,8 @@ fn authorize_descriptor(
             return Err(denied(right, target.guid, ACCESS_DENIED));
         }
     }
-    let changes_owner = flags & 1 != 0 && given.security().owner != target.descriptor.security().owner;
+    let changes_owner =
+        flags & 1 != 0 && given.security().owner != target.descriptor.security().owner;
     if changes_owner {
         may_give_owner(token, given.security().owner.as_ref(), target.guid)?;
     }

@@ -46,7 +46,10 @@ pub fn create_user(
     let control = NORMAL_ACCOUNT | user.password.map_or(DISABLED, |_| 0);
     let request = object(dn.clone(), "user")
         .with("sAMAccountName", [user.account])
-        .with("userPrincipalName", [format!("{}@{}", user.account, dn.dns_domain())])
+        .with(
+            "userPrincipalName",
+            [format!("{}@{}", user.account, dn.dns_domain())],
+        )
         .with("displayName", [user.name])
         .with("userAccountControl", [control.to_string()]);
     add(directory, session, with_password(request, user.password)).map(|()| dn)
@@ -64,7 +67,12 @@ pub fn create_computer(
         .with("sAMAccountName", [format!("{}$", computer.name)])
         .with("dNSHostName", [host])
         .with("userAccountControl", [WORKSTATION.to_string()]);
-    add(directory, session, with_password(request, computer.password)).map(|()| dn)
+    add(
+        directory,
+        session,
+        with_password(request, computer.password),
+    )
+    .map(|()| dn)
 }
 
 /// Makes a global security group with these members and gives its name.
@@ -104,7 +112,9 @@ fn with_password(request: AddRequest, password: Option<&str>) -> AddRequest {
 }
 
 fn add(directory: &Directory, session: &Session, request: AddRequest) -> Result<(), Error> {
-    directory.apply(session, Operation::Add(request)).map(|_| ())
+    directory
+        .apply(session, Operation::Add(request))
+        .map(|_| ())
 }
 
 /// The form of `unicodePwd`: in quotes, UTF-16LE (MS-ADTS 3.1.1.3.1.5).
@@ -119,5 +129,8 @@ pub fn unicode_password(password: &str) -> Vec<u8> {
 pub(super) fn random_password(entropy: &mut dyn Entropy) -> Secret<String> {
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);
-    Secret::new(format!("{}aA1!", data_encoding::BASE64_NOPAD.encode(&bytes)))
+    Secret::new(format!(
+        "{}aA1!",
+        data_encoding::BASE64_NOPAD.encode(&bytes)
+    ))
 }

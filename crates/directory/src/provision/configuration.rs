@@ -2,9 +2,9 @@
 
 use types::Dn;
 
+use super::Plan;
 use super::domain::LEVEL_2016;
 use super::object::{cn, object};
-use super::Plan;
 use crate::Operation;
 use crate::access::rights::EXTENDED_RIGHTS;
 
@@ -69,8 +69,14 @@ fn sites(list: &mut Vec<Operation>, plan: &Plan) {
         .with("msDS-Behavior-Version", [LEVEL_2016])
         .with("dMDLocation", [plan.schema_dn().to_string()])
         .with("msDS-HasDomainNCs", [plan.domain_dn().to_string()])
-        .with("hasMasterNCs", naming_contexts.each_ref().map(Dn::to_string))
-        .with("msDS-hasMasterNCs", naming_contexts.each_ref().map(Dn::to_string));
+        .with(
+            "hasMasterNCs",
+            naming_contexts.each_ref().map(Dn::to_string),
+        )
+        .with(
+            "msDS-hasMasterNCs",
+            naming_contexts.each_ref().map(Dn::to_string),
+        );
     list.extend(
         [
             object(sites, "sitesContainer").with("systemFlags", [NO_DELETE]),
@@ -112,7 +118,10 @@ fn extended_rights(list: &mut Vec<Operation>, plan: &Plan) {
                 .with("displayName", [right.display_name])
                 .with("rightsGuid", [right.guid.to_string()])
                 .with("validAccesses", [right.valid_accesses.to_string()])
-                .with("appliesTo", right.applies_to.iter().map(ToString::to_string)),
+                .with(
+                    "appliesTo",
+                    right.applies_to.iter().map(ToString::to_string),
+                ),
         ));
     }
 }

@@ -85,7 +85,9 @@ pub(super) fn of(place: Place, schema: &Schema, plan: &Plan) -> Result<Vec<u8>, 
             format!("{FOREST_HEAD}(A;CIIO;RPWPCRLCLOCCRCWDWOSDSW;;;DA)S:(AU;SA;WPWDWO;;;WD)")
         }
         Place::SchemaHead => {
-            format!("{FOREST_HEAD}(A;CI;RPWPCRLCLOCCRCWDWOSW;;;SA)S:(AU;CISA;WPCCDCWDWOSDDTSW;;;WD)")
+            format!(
+                "{FOREST_HEAD}(A;CI;RPWPCRLCLOCCRCWDWOSW;;;SA)S:(AU;CISA;WPCCDCWDWOSDDTSW;;;WD)"
+            )
         }
         Place::AdminSdHolder => ADMIN_SD_HOLDER.to_owned(),
         Place::Users => USERS.to_owned(),

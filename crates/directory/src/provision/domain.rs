@@ -2,9 +2,9 @@
 
 use types::{Dn, Rdn};
 
+use super::Plan;
 use super::descriptors::{self, Place};
 use super::object::{cn, object, set};
-use super::Plan;
 use crate::schema::Schema;
 use crate::{AddRequest, Error, Operation};
 
@@ -37,12 +37,18 @@ pub(super) fn heads(list: &mut Vec<Operation>, schema: &Schema, plan: &Plan) -> 
         .with("lockoutThreshold", ["0"]);
     let configuration = object(plan.configuration_dn(), "configuration")
         .with("instanceType", [HEAD])
-        .with("nTSecurityDescriptor", descriptor(Place::ConfigurationHead)?)
+        .with(
+            "nTSecurityDescriptor",
+            descriptor(Place::ConfigurationHead)?,
+        )
         .with("systemFlags", [SYSTEM_OBJECT]);
     let schema_head = object(plan.schema_dn(), "dMD")
         .with("instanceType", [HEAD])
         .with("nTSecurityDescriptor", descriptor(Place::SchemaHead)?)
-        .with("objectVersion", [schema.level().object_version().to_string()]);
+        .with(
+            "objectVersion",
+            [schema.level().object_version().to_string()],
+        );
     list.extend([domain, configuration, schema_head].map(Operation::Add));
     for (container, place) in [("Users", Place::Users), ("Computers", Place::Computers)] {
         let dn = cn(&plan.domain_dn(), container);
@@ -50,7 +56,10 @@ pub(super) fn heads(list: &mut Vec<Operation>, schema: &Schema, plan: &Plan) -> 
             system_container(dn, "container").with("nTSecurityDescriptor", descriptor(place)?),
         ));
     }
-    list.push(Operation::Add(system_container(cn(&plan.domain_dn(), "System"), "container")));
+    list.push(Operation::Add(system_container(
+        cn(&plan.domain_dn(), "System"),
+        "container",
+    )));
     list.push(Operation::Add(
         object(admin_sd_holder(plan), "container")
             .with("nTSecurityDescriptor", descriptor(Place::AdminSdHolder)?)
@@ -112,8 +121,10 @@ pub(super) fn keys_container(
     plan: &Plan,
 ) -> Result<(), Error> {
     list.push(Operation::Add(
-        system_container(cn(&plan.domain_dn(), "Keys"), "container")
-            .with("nTSecurityDescriptor", [descriptors::of(Place::Keys, schema, plan)?]),
+        system_container(cn(&plan.domain_dn(), "Keys"), "container").with(
+            "nTSecurityDescriptor",
+            [descriptors::of(Place::Keys, schema, plan)?],
+        ),
     ));
     Ok(())
 }
@@ -126,7 +137,10 @@ const WELL_KNOWN: &[(&str, &str)] = &[
     ("A361B2FFFFD211D1AA4B00C04FD7D83A", "OU=Domain Controllers"),
     ("2FBAC1870ADE11D297C400C04FD8D5CD", "CN=Infrastructure"),
     ("AB8153B7768811D1ADED00C04FD8D5CD", "CN=LostAndFound"),
-    ("22B70C67D56E4EFB91E9300FCA3DC1AA", "CN=ForeignSecurityPrincipals"),
+    (
+        "22B70C67D56E4EFB91E9300FCA3DC1AA",
+        "CN=ForeignSecurityPrincipals",
+    ),
     ("09460C08AE1E4A4EA0F64AEE7DAA1E5A", "CN=Program Data"),
     ("6227F0AF1FC2410D8E3BB10615BB5B0F", "CN=NTDS Quotas"),
 ];
@@ -135,9 +149,15 @@ const WELL_KNOWN: &[(&str, &str)] = &[
 pub(super) fn references(list: &mut Vec<Operation>, plan: &Plan, has_keys: bool) {
     let domain = plan.domain_dn();
     let link = |guid: &str, rdn: &str| format!("B:32:{guid}:{rdn},{domain}");
-    let well_known = WELL_KNOWN.iter().map(|(guid, rdn)| link(guid, rdn)).collect();
+    let well_known = WELL_KNOWN
+        .iter()
+        .map(|(guid, rdn)| link(guid, rdn))
+        .collect();
     list.push(set(domain.clone(), "wellKnownObjects", well_known));
-    let mut others = vec![link("1EB93889E40C45DF9F0C64D23BBB6237", "CN=Managed Service Accounts")];
+    let mut others = vec![link(
+        "1EB93889E40C45DF9F0C64D23BBB6237",
+        "CN=Managed Service Accounts",
+    )];
     if has_keys {
         others.push(link("683A24E2E8164BD3AF86AC3C2CF3F981", "CN=Keys"));
     }

@@ -4,7 +4,9 @@ use security_descriptor::{AccessMask, Ace, AceFlags, Acl, SecurityDescriptor};
 use types::{Dn, Rdn, Sid};
 
 use crate::access::{adminsdholder, rights};
-use crate::{Directory, Error, Modification, ModificationKind, ModifyRequest, Name, Operation, Session};
+use crate::{
+    Directory, Error, Modification, ModificationKind, ModifyRequest, Name, Operation, Session,
+};
 
 /// Which writes of keys are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +32,10 @@ pub fn enable(directory: &Directory, session: &Session, which: KeyAudit) -> Resu
         .child(Rdn::new("CN", "AdminSDHolder"));
     for dn in [head, holder] {
         let mut descriptor = adminsdholder::descriptor_of(directory, session, &dn)?;
-        let mut sacl = descriptor.sacl.take().unwrap_or_else(|| Acl::new(Vec::new()));
+        let mut sacl = descriptor
+            .sacl
+            .take()
+            .unwrap_or_else(|| Acl::new(Vec::new()));
         let entry = entry(which);
         if !sacl.aces.contains(&entry) {
             sacl.add(entry);
@@ -68,5 +73,7 @@ fn write_sacl(
         descriptor_flags: Some(SACL),
         ..ModifyRequest::new(Name::Dn(dn.clone()), vec![replace])
     };
-    directory.apply(session, Operation::Modify(request)).map(|_| ())
+    directory
+        .apply(session, Operation::Modify(request))
+        .map(|_| ())
 }

@@ -94,7 +94,10 @@ impl Plan {
     /// `corp.contoso.com` with the user `testuser`, the same for ever: for tests and measurements, never for secrets.
     pub fn example(password: impl Into<String>) -> Self {
         let mut entropy = types::SeededEntropy::new(20_260_601);
-        Self { has_test_user: true, ..Self::new("corp.contoso.com", password, &mut entropy) }
+        Self {
+            has_test_user: true,
+            ..Self::new("corp.contoso.com", password, &mut entropy)
+        }
     }
 
     /// `DC=corp,DC=contoso,DC=com`

@@ -3,9 +3,9 @@
 
 use types::{Dn, Rdn, Sid};
 
+use super::Plan;
 use super::accounts::unicode_password;
 use super::object::{cn, extend, object};
-use super::Plan;
 use crate::{AddRequest, Operation};
 
 /// `groupType` (MS-ADTS 2.2.12), security groups.
@@ -35,8 +35,10 @@ const DOMAIN_GROUPS: &[(&str, u32, &str)] = &[
 ];
 
 /// Those that came with Windows Server 2016.
-const KEY_GROUPS: &[(&str, u32, &str)] =
-    &[("Key Admins", 526, GLOBAL), ("Enterprise Key Admins", 527, UNIVERSAL)];
+const KEY_GROUPS: &[(&str, u32, &str)] = &[
+    ("Key Admins", 526, GLOBAL),
+    ("Enterprise Key Admins", 527, UNIVERSAL),
+];
 
 const BUILTIN_GROUPS: &[(&str, u32)] = &[
     ("Administrators", 544),
@@ -144,7 +146,10 @@ pub(super) fn accounts(list: &mut Vec<Operation>, plan: &Plan) {
         [
             // NORMAL_ACCOUNT | DONT_EXPIRE_PASSWORD
             account("Administrator", 500, "66048", "513")
-                .with("description", ["Built-in account for administering the domain"])
+                .with(
+                    "description",
+                    ["Built-in account for administering the domain"],
+                )
                 .with("unicodePwd", password(&plan.admin_password)),
             // NORMAL_ACCOUNT | DONT_EXPIRE_PASSWORD | PASSWD_NOTREQD | ACCOUNTDISABLE
             account("Guest", 501, "66082", "514"),
@@ -181,16 +186,37 @@ pub(super) fn members(list: &mut Vec<Operation>, plan: &Plan) {
     let builtin_group = |name: &str| builtin(plan).child(Rdn::new("CN", name));
     add(
         builtin_group("Administrators"),
-        vec![user("Administrator"), user("Domain Admins"), user("Enterprise Admins")],
+        vec![
+            user("Administrator"),
+            user("Domain Admins"),
+            user("Enterprise Admins"),
+        ],
     );
-    for group in ["Domain Admins", "Schema Admins", "Enterprise Admins", "Group Policy Creator Owners"] {
+    for group in [
+        "Domain Admins",
+        "Schema Admins",
+        "Enterprise Admins",
+        "Group Policy Creator Owners",
+    ] {
         add(domain_group(group), vec![user("Administrator")]);
     }
-    add(builtin_group("Users"), vec![user("Domain Users"), foreign(4), foreign(11)]);
-    add(builtin_group("Guests"), vec![user("Guest"), user("Domain Guests")]);
+    add(
+        builtin_group("Users"),
+        vec![user("Domain Users"), foreign(4), foreign(11)],
+    );
+    add(
+        builtin_group("Guests"),
+        vec![user("Guest"), user("Domain Guests")],
+    );
     // This is why every authenticated user reads every attribute of users and groups, their keys included.
-    add(builtin_group("Pre-Windows 2000 Compatible Access"), vec![foreign(11)]);
-    add(builtin_group("Windows Authorization Access Group"), vec![foreign(9)]);
+    add(
+        builtin_group("Pre-Windows 2000 Compatible Access"),
+        vec![foreign(11)],
+    );
+    add(
+        builtin_group("Windows Authorization Access Group"),
+        vec![foreign(9)],
+    );
     add(builtin_group("IIS_IUSRS"), vec![foreign(17)]);
     add(
         domain_group("Denied RODC Password Replication Group"),
@@ -216,9 +242,15 @@ pub(super) fn test_user(list: &mut Vec<Operation>, plan: &Plan) {
     list.push(Operation::Add(
         object(cn(&unit, "Test User"), "user")
             .with("sAMAccountName", ["testuser"])
-            .with("userPrincipalName", [format!("testuser@{}", plan.dns_domain)])
+            .with(
+                "userPrincipalName",
+                [format!("testuser@{}", plan.dns_domain)],
+            )
             .with("displayName", ["Test User"])
             .with("userAccountControl", ["512"])
-            .with("unicodePwd", [unicode_password(plan.admin_password.expose())]),
+            .with(
+                "unicodePwd",
+                [unicode_password(plan.admin_password.expose())],
+            ),
     ));
 }
