@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::Word;
 
 /// One line of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Its stable name.
     pub id: &'static str,

@@ -1,5 +1,12 @@
 //! Every writer's shape in both directions: by the account that writes such things, and by one that does not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may stop"
+)]
+
 mod common;
 
 use common::*;

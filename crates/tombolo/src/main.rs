@@ -8,8 +8,13 @@
     reason = "the top floor: time, randomness, files and the environment come in here"
 )]
 
+mod cloud;
 mod completions;
+mod detect;
 mod io;
+mod keys;
+mod softkey;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -60,7 +65,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Cloud(cloud::Command),
     Completions(completions::Command),
+    Detect(detect::Command),
+    Keys(keys::Command),
+    Softkey(softkey::Command),
+    Sync(sync::Command),
 }
 
 fn main() -> ExitCode {
@@ -84,7 +94,12 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
     match cli.command {
+        Some(Command::Cloud(command)) => cloud::run(command, shell),
         Some(Command::Completions(command)) => completions::run(command, shell),
+        Some(Command::Detect(command)) => detect::run(command, shell),
+        Some(Command::Keys(command)) => keys::run(command, shell),
+        Some(Command::Softkey(command)) => softkey::run(command, shell),
+        Some(Command::Sync(command)) => sync::run(command, shell),
         None => {
             shell.line(Cli::command().render_long_help())?;
             Ok(Exit::Good)

@@ -1,5 +1,9 @@
 //! Values as each writer shapes them, and the records that tell of them.
-#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file takes what it needs"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Bad,
     /// Not done.
     Failed,
+    /// A command with exit codes of its own, which its help lists.
+    Code(u8),
 }
 
 /// The exit codes as each command's `--help` shows them.
@@ -38,6 +40,7 @@ impl From<Exit> for ExitCode {
             Exit::Look => 1,
             Exit::Bad => 2,
             Exit::Failed => 3,
+            Exit::Code(code) => code,
         })
     }
 }
