@@ -73,7 +73,7 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
-    /// The file as the user named it, `-` for stdin, `argument 1` for the command line.
+    /// The file as the user named it, `stdin`, or `argument 1` for a value on the command line.
     pub source: String,
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]

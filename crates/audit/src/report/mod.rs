@@ -87,12 +87,44 @@ impl Default for Report {
 impl Report {
     /// Adds one item of a reader.
     pub fn add(&mut self, item: Item, models: &Models) {
+        match Line::read(item, models) {
+            Line::Key(key) => {
+                self.summary.count_key(&key);
+                self.keys.push(*key);
+            }
+            Line::Broken(broken) => {
+                self.summary.count_broken();
+                self.broken.push(broken);
+            }
+            Line::Notice(notice) => self.notices.push(notice),
+        }
+    }
+}
+
+/// One line of a report, for those who stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    /// A readable value.
+    Key(Box<Key>),
+    /// One that is not.
+    Broken(Broken),
+    /// Something about the input.
+    Notice(Notice),
+}
+
+impl Line {
+    /// What an item of a reader turns out to be.
+    pub fn read(item: Item, models: &Models) -> Self {
         match item {
-            Item::Notice(notice) => self.notices.push(Notice {
+            Item::Notice(notice) => Self::Notice(Notice {
                 place: notice.place,
                 sentence: notice.sentence,
             }),
-            Item::Broken(broken) => self.add_broken(broken.place, broken.object, broken.reason),
+            Item::Broken(broken) => Self::Broken(Broken {
+                place: broken.place,
+                owner: broken.object,
+                reason: broken.reason,
+            }),
             Item::Value(value) => {
                 let owner = match &value.content {
                     Content::Directory { value, .. } if !value.dn.is_empty() => {
@@ -101,30 +133,32 @@ impl Report {
                     _ => value.object.clone(),
                 };
                 match Key::read(&value, owner.clone(), models) {
-                    Ok(key) => self.add_key(key),
-                    Err(reason) => self.add_broken(value.place, owner, reason),
+                    Ok(key) => Self::Key(Box::new(key)),
+                    Err(reason) => Self::Broken(Broken {
+                        place: value.place,
+                        owner,
+                        reason,
+                    }),
                 }
             }
         }
     }
+}
 
-    fn add_key(&mut self, key: Key) {
+impl Summary {
+    /// Counts a readable value.
+    pub fn count_key(&mut self, key: &Key) {
         let has = |word| key.findings.iter().any(|finding| finding.severity == word);
-        self.summary.readable = self.summary.readable.saturating_add(1);
+        self.readable = self.readable.saturating_add(1);
         if has("alarm") {
-            self.summary.with_alarms = self.summary.with_alarms.saturating_add(1);
+            self.with_alarms = self.with_alarms.saturating_add(1);
         } else if has("warning") {
-            self.summary.with_warnings = self.summary.with_warnings.saturating_add(1);
+            self.with_warnings = self.with_warnings.saturating_add(1);
         }
-        self.keys.push(key);
     }
 
-    fn add_broken(&mut self, place: Place, owner: Option<String>, reason: String) {
-        self.summary.broken = self.summary.broken.saturating_add(1);
-        self.broken.push(Broken {
-            place,
-            owner,
-            reason,
-        });
+    /// Counts a value that is not readable.
+    pub fn count_broken(&mut self) {
+        self.broken = self.broken.saturating_add(1);
     }
 }
