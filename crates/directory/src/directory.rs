@@ -105,12 +105,12 @@ impl Directory {
 
     /// A directory that vanishes when it is dropped.
     pub fn in_memory(options: Options) -> Result<Self, Error> {
-        Self::with_backend(redb::backends::InMemoryBackend::new(), options)
+        Self::with_backend(redb::backends::InMemoryBackend::new, options)
     }
 
-    /// Over a storage of the caller's.
-    pub fn with_backend(
-        backend: impl redb::StorageBackend,
+    /// Over a storage of the caller's. `backend` is called again after an input or output error.
+    pub fn with_backend<B: redb::StorageBackend>(
+        backend: impl Fn() -> B + Send + Sync + 'static,
         options: Options,
     ) -> Result<Self, Error> {
         Self::over(Engine::with_backend(backend, options.cache_bytes)?, options)
@@ -367,13 +367,7 @@ impl Shared {
 
     /// Carries out jobs in one commit and answers them.
     fn commit(&self, jobs: Vec<Job>) {
-        let snapshot = Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner));
-        let committed = self.engine.write(|view| self.run(view, &jobs, &snapshot));
-        let renewed = committed.and_then(|(outcomes, effects)| {
-            self.renew(&snapshot, effects)?;
-            Ok(outcomes)
-        });
-        match renewed {
+        match self.try_commit(&jobs) {
             Ok(outcomes) => {
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     *locked(&job.slot.0) = Some(outcome);
@@ -387,13 +381,56 @@ impl Shared {
         }
     }
 
+    fn try_commit(&self, jobs: &[Job]) -> Result<Vec<Outcome>, Error> {
+        let everything = Effects {
+            names: true,
+            naming: true,
+        };
+        if self.engine.is_closed() {
+            self.engine.reopen()?;
+            self.renew(&self.present(), everything)?;
+        }
+        let snapshot = self.present();
+        let mut done = None;
+        let committed = self.engine.write(|view| {
+            done = Some(self.run(view, jobs, &snapshot)?);
+            Ok(())
+        });
+        let Err(error) = committed else {
+            let Some(done) = done else {
+                return Ok(Vec::new());
+            };
+            self.renew(&snapshot, done.effects)?;
+            return Ok(done.outcomes);
+        };
+        tracing::warn!(%error, "A commit failed; opening the store again");
+        self.engine.reopen().map_err(|again| Error::StoreLost {
+            reason: format!("{error}; {again}"),
+        })?;
+        self.renew(&snapshot, everything)?;
+        // A commit whose last step failed may have reached the disk all the same. Then it did happen.
+        match done {
+            Some(done)
+                if done.counters != snapshot.counters
+                    && self.present().counters == done.counters =>
+            {
+                Ok(done.outcomes)
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn present(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The inside of a commit: each job in its own overlay.
     fn run(
         &self,
         view: &mut WriteView<'_>,
         jobs: &[Job],
         snapshot: &Snapshot,
-    ) -> Result<(Vec<Outcome>, Effects), Error> {
+    ) -> Result<Done, Error> {
         let mut effects = Effects::default();
         let mut counters = snapshot.counters;
         let mut naming = Arc::clone(&snapshot.naming);
@@ -435,7 +472,11 @@ impl Shared {
         if counters != snapshot.counters {
             self.store_counters(view, counters)?;
         }
-        Ok((outcomes, effects))
+        Ok(Done {
+            outcomes,
+            effects,
+            counters,
+        })
     }
 
     fn store_counters(&self, view: &mut WriteView<'_>, counters: Counters) -> Result<(), Error> {
@@ -467,6 +508,13 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         Ok(())
     }
+}
+
+/// What the inside of a commit leaves behind.
+struct Done {
+    outcomes: Vec<Outcome>,
+    effects: Effects,
+    counters: Counters,
 }
 
 /// The writer's seat; left even when its holder panics.

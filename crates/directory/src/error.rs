@@ -102,6 +102,14 @@ pub enum Error {
         /// What the store says.
         reason: String,
     },
+    /// The store failed and could not be opened again.
+    #[error(
+        "the store failed, and whether the operation was kept will be known when it can be opened again: {reason}"
+    )]
+    StoreLost {
+        /// What the store says.
+        reason: String,
+    },
     /// The store holds what it cannot hold.
     #[error("the store is damaged at {what}; restore it from a backup")]
     Damaged {
@@ -199,7 +207,7 @@ impl Error {
             Self::NotBound => ResultCode::OPERATIONS_ERROR,
             Self::ConfidentialityRequired { .. } => ResultCode::UNWILLING_TO_PERFORM,
             Self::Control { .. } => ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
-            Self::Store { .. } => ResultCode::UNAVAILABLE,
+            Self::Store { .. } | Self::StoreLost { .. } => ResultCode::UNAVAILABLE,
             Self::Damaged { .. } => ResultCode::OTHER,
         }
     }
@@ -240,7 +248,7 @@ impl Error {
                 diagnostic::ldap_error(0x202C, diagnostic::Dsid::CONTROLS, why)
             }
             // ERROR_DISK_FULL: what an administrator should look at first.
-            Self::Store { .. } => {
+            Self::Store { .. } | Self::StoreLost { .. } => {
                 diagnostic::ldap_error(0x70, diagnostic::Dsid::UPDATE, "The store could not write")
             }
             Self::Damaged { .. } => {

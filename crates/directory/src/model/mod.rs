@@ -11,6 +11,7 @@ mod stamp;
 pub(crate) mod state;
 mod transaction;
 mod value;
+mod verify;
 
 pub(crate) use descriptor::DescriptorCache;
 pub use descriptor::{Descriptor, DescriptorId};

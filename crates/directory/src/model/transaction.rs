@@ -148,8 +148,11 @@ impl<'a> Transaction<'a> {
         let object = builder.build().ok_or_else(too_large)?;
         self.overlay
             .put(Table::Object, keys::dnt(object.dnt), object.encode());
-        self.overlay
-            .put(Table::Name, self.name_key(&object), keys::dnt(object.dnt));
+        self.overlay.put(
+            Table::Name,
+            name_key(self.schema, &object),
+            keys::dnt(object.dnt),
+        );
         for key in self.index_keys(&object) {
             self.overlay.put(Table::Index, key, Vec::new());
         }
@@ -181,7 +184,7 @@ impl<'a> Transaction<'a> {
         for key in new_keys.difference(&old_keys) {
             self.overlay.put(Table::Index, key.clone(), Vec::new());
         }
-        let (old_name, new_name) = (self.name_key(old), self.name_key(&object));
+        let (old_name, new_name) = (name_key(self.schema, old), name_key(self.schema, &object));
         if old_name != new_name {
             self.overlay.remove(Table::Name, old_name);
             self.overlay
@@ -226,20 +229,6 @@ impl<'a> Transaction<'a> {
         self.effects.naming = true;
         self.naming = Arc::new(Naming::load(&self.reader())?);
         Ok(())
-    }
-
-    fn name_key(&self, object: &Object) -> Vec<u8> {
-        if object.parent() == Dnt::NONE {
-            return keys::name(Dnt::NONE, &crate::schema::folded(object.rdn().as_bytes()));
-        }
-        let attribute = self
-            .schema
-            .attribute_by_id(object.header.rdn_attribute)
-            .name;
-        keys::name(
-            object.parent(),
-            &folded_rdn(&Rdn::new(attribute, object.rdn())),
-        )
     }
 
     /// Every index key that the object has. The tests compare the table with this.
@@ -352,6 +341,19 @@ impl<'a> Transaction<'a> {
         self.overlay.put(Table::Audit, keys::number(number), line);
         Ok(())
     }
+}
+
+/// Where the object stands in the name table.
+pub(super) fn name_key(schema: &Schema, object: &Object) -> Vec<u8> {
+    if object.parent() == Dnt::NONE {
+        let name = crate::schema::folded(object.rdn().as_bytes());
+        return keys::name(Dnt::NONE, &name);
+    }
+    let attribute = schema.attribute_by_id(object.header.rdn_attribute).name;
+    keys::name(
+        object.parent(),
+        &folded_rdn(&Rdn::new(attribute, object.rdn())),
+    )
 }
 
 fn too_large() -> Error {

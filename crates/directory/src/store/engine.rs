@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
@@ -27,9 +28,16 @@ fn failed(error: impl Into<redb::Error>) -> Error {
     }
 }
 
+/// Opens the storage; called again when an error has made the open one unusable.
+type Opener = Box<dyn Fn() -> Result<Database, Error> + Send + Sync>;
+
 /// The open file.
+///
+/// After an input or output error redb refuses everything until it is opened again, reads included. The engine does
+/// that by itself, so that a full disk does not silence the directory.
 pub(crate) struct Engine {
-    database: Database,
+    database: RwLock<Option<Database>>,
+    opener: Opener,
 }
 
 impl std::fmt::Debug for Engine {
@@ -41,38 +49,66 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Opens or creates the file.
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create(path)
-            .map_err(failed)?;
-        Self::prepared(database)
+        let path = path.to_owned();
+        Self::with_opener(Box::new(move || {
+            Database::builder()
+                .set_cache_size(cache_bytes)
+                .create(&path)
+                .map_err(failed)
+        }))
     }
 
     /// Over a storage of the caller's: memory, or one that fails on purpose.
-    pub(crate) fn with_backend(
-        backend: impl redb::StorageBackend,
+    pub(crate) fn with_backend<B: redb::StorageBackend>(
+        backend: impl Fn() -> B + Send + Sync + 'static,
         cache_bytes: usize,
     ) -> Result<Self, Error> {
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(backend)
-            .map_err(failed)?;
-        Self::prepared(database)
+        Self::with_opener(Box::new(move || {
+            Database::builder()
+                .set_cache_size(cache_bytes)
+                .create_with_backend(backend())
+                .map_err(failed)
+        }))
     }
 
     /// Makes sure that every table exists, so that readers need not care.
-    fn prepared(database: Database) -> Result<Self, Error> {
+    fn with_opener(opener: Opener) -> Result<Self, Error> {
+        let database = opener()?;
         let transaction = database.begin_write().map_err(failed)?;
         for table in Table::ALL {
             transaction.open_table(definition(table)).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
-        Ok(Self { database })
+        let database = RwLock::new(Some(database));
+        Ok(Self { database, opener })
+    }
+
+    /// Closes the storage and opens it again, as it was at some last commit.
+    pub(crate) fn reopen(&self) -> Result<(), Error> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The lock on the file goes with the old one.
+        *database = None;
+        *database = Some((self.opener)()?);
+        Ok(())
+    }
+
+    /// Whether opening again has failed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.database().is_none()
+    }
+
+    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state as of the last commit.
     pub(crate) fn read(&self) -> Result<ReadView, Error> {
-        let transaction = self.database.begin_read().map_err(failed)?;
+        let database = self.database();
+        let database = database.as_ref().ok_or_else(closed)?;
+        let transaction = database.begin_read().map_err(failed)?;
         let tables = Table::ALL
             .iter()
             .map(|table| transaction.open_table(definition(*table)).map_err(failed))
@@ -83,12 +119,15 @@ impl Engine {
         })
     }
 
-    /// Runs `work` in a write transaction and makes it durable. When `work` or the commit fails, nothing is kept.
+    /// Runs `work` in a write transaction and makes it durable. When `work` fails, nothing is kept. When the commit
+    /// fails, that is for [`Self::reopen`] to find out.
     pub(crate) fn write<T>(
         &self,
         work: impl FnOnce(&mut WriteView<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let transaction = self.database.begin_write().map_err(failed)?;
+        let database = self.database();
+        let database = database.as_ref().ok_or_else(closed)?;
+        let transaction = database.begin_write().map_err(failed)?;
         let result = {
             let mut view = WriteView::open(&transaction)?;
             work(&mut view)
@@ -104,6 +143,12 @@ impl Engine {
                 Err(error)
             }
         }
+    }
+}
+
+fn closed() -> Error {
+    Error::Store {
+        reason: "the storage could not be opened again after an error".to_owned(),
     }
 }
 
