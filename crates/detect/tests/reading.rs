@@ -193,6 +193,37 @@ fn broken_records_are_named_and_the_others_read() {
 }
 
 #[test]
+fn a_cut_event_does_not_take_the_next_one_with_it() {
+    let good = event().to_xml();
+    let cut = &good[..good.len() / 2];
+    for text in [format!("{cut}\n{good}"), format!("{cut}{good}\n")] {
+        let read = read::changes("file", text.as_bytes());
+        assert_eq!(read.sightings.len(), 1, "{text}");
+        assert_eq!(read.sightings[0].object.dn, USER_DN);
+    }
+    let read = read::changes("file", format!("{good}{cut}").as_bytes());
+    assert_eq!(read.sightings.len(), 1);
+    // JSON between markup is not swallowed.
+    let text = format!("<Events>\n{}\n<x/>\n{good}\n</Events>", event().to_json());
+    assert_eq!(read::changes("file", text.as_bytes()).sightings.len(), 2);
+}
+
+#[test]
+fn hostile_files_take_linear_time() {
+    // Each of these was a search to the end of the file for every line.
+    for line in [
+        "<Event >\n",
+        "<x>\n",
+        "{\n",
+        "[\n",
+        "{\"a\":\n",
+        "<Event ><Event ></Event\n",
+    ] {
+        read::changes("file", line.repeat(5_000).as_bytes());
+    }
+}
+
+#[test]
 fn other_events_are_passed_over() {
     let text = "{\"Event\":{\"System\":{\"EventID\":4624}}}\n\
                 {\"Event\":{\"System\":{\"EventID\":4104},\"EventData\":{\"ScriptBlockText\":\"msDS-KeyCredentialLink\"}}}\n\

@@ -147,14 +147,18 @@ impl Case<'_> {
         if confidence == Confidence::High && word != Word::Suspicious {
             return None;
         }
-        if self.baseline.cloud().is_none() {
+        if !self.baseline.has_receipts() {
             return Some(
-                "scan again with --device-keys FILE: the users of the cloud's delta feed with searchableDeviceKey"
+                "tombolo sync receipts > receipts.jsonl   # then scan again with --receipts receipts.jsonl"
                     .to_owned(),
             );
         }
-        if !self.baseline.has_receipts() {
-            return Some("scan again with --receipts FILE: the sync's receipts".to_owned());
+        if self.baseline.cloud().is_none() {
+            return Some(
+                "curl -H 'Authorization: Bearer TOKEN' https://CLOUD/devicekeys/v1/delta > cloud.json   \
+                 # then scan again with --device-keys cloud.json"
+                    .to_owned(),
+            );
         }
         let account = sighting.writer.name.as_deref().unwrap_or("the account");
         Some(format!(

@@ -52,7 +52,13 @@ pub fn changes(source: &str, bytes: &[u8]) -> Read {
     let mut reader = Reader {
         source,
         read: Read::default(),
-        name: memmem::Finder::new(ATTRIBUTE),
+        names: [
+            ATTRIBUTE.to_owned(),
+            ATTRIBUTE_GUID.to_owned(),
+            ATTRIBUTE_GUID.to_uppercase(),
+        ]
+        .map(|name| memmem::Finder::new(&name).into_owned()),
+        next_event_end: None,
     };
     if bytes.starts_with(b"ElfFile\0") {
         reader.break_at(
@@ -88,7 +94,20 @@ fn text_of(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, &'static str> {
 struct Reader<'a> {
     source: &'a str,
     read: Read,
-    name: memmem::Finder<'static>,
+    /// What makes a record worth parsing: event 4662 has the attribute's GUID instead of its name.
+    names: [memmem::Finder<'static>; 3],
+    /// How much of the text is left behind the next `</Event>`, `None` before the first search. Remembering it
+    /// keeps a file of broken events from being searched again and again.
+    next_event_end: Option<EventEnd>,
+}
+
+/// Where the next end of an event is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EventEnd {
+    /// This many bytes of the text come after it.
+    Before(usize),
+    /// There is none any more.
+    Nowhere,
 }
 
 impl Reader<'_> {
@@ -161,40 +180,61 @@ impl Reader<'_> {
     }
 
     fn read_xml(&mut self, rest: &str, line: usize, line_end: usize) -> usize {
-        let Some((start, end)) = xml::event_bounds(rest) else {
-            if self.is_wanted(rest.get(..line_end).unwrap_or(rest)) {
-                self.break_at(line, "an <Event> without its end");
-            }
+        let first_line = rest.get(..line_end).unwrap_or(rest);
+        let Some(start) = xml::event_start(first_line) else {
             return line_end;
         };
-        let event = rest.get(start..end).unwrap_or_default();
-        if !self.is_wanted(event) {
-            self.read.passed_over += 1;
-        } else if event.len() > RECORD_BYTES_MAX {
-            self.break_at(line, "a record larger than 4 MiB");
-        } else {
-            match windows::sighting(
-                self.source,
-                line,
-                crate::Form::WindowsXml,
-                &xml::fields(event),
-            ) {
-                Ok(found) => self.keep(found.into_iter().collect()),
-                Err(reason) => self.break_at(line, reason),
+        let end = self.event_end(rest).filter(|end| *end > start);
+        let event = end.and_then(|end| rest.get(start..end));
+        match event.filter(|event| event.len() <= RECORD_BYTES_MAX) {
+            None => {
+                if self.is_wanted(first_line) {
+                    self.break_at(line, "an <Event> without its end, or larger than 4 MiB");
+                }
+                return line_end;
+            }
+            // The next event begins before this one ends: this one was cut.
+            Some(event) if let Some(inner) = inner_start(event) => {
+                if self.is_wanted(event.get(..inner).unwrap_or_default()) {
+                    self.break_at(line, "an <Event> without its end");
+                }
+                return start + inner;
+            }
+            Some(event) if !self.is_wanted(event) => self.read.passed_over += 1,
+            Some(event) => {
+                let fields = xml::fields(event);
+                match windows::sighting(self.source, line, crate::Form::WindowsXml, &fields) {
+                    Ok(found) => self.keep(found.into_iter().collect()),
+                    Err(reason) => self.break_at(line, reason),
+                }
             }
         }
-        end
+        end.unwrap_or(line_end)
     }
 
-    /// Event 4662 has the attribute's GUID instead of its name. The name's case is the schema's own everywhere
-    /// but in hand-made records, which are rare enough for the slow way.
+    /// Where the next event ends in `rest`.
+    fn event_end(&mut self, rest: &str) -> Option<usize> {
+        if let Some(EventEnd::Before(after)) = self.next_event_end
+            && after >= rest.len()
+        {
+            self.next_event_end = None;
+        }
+        let known = *self
+            .next_event_end
+            .get_or_insert_with(|| match rest.find(xml::EVENT_END) {
+                Some(at) => EventEnd::Before(rest.len().saturating_sub(at + xml::EVENT_END.len())),
+                None => EventEnd::Nowhere,
+            });
+        match known {
+            EventEnd::Before(after) => rest.len().checked_sub(after),
+            EventEnd::Nowhere => None,
+        }
+    }
+
     fn is_wanted(&self, record: &str) -> bool {
-        self.name.find(record.as_bytes()).is_some()
-            || memmem::find(record.as_bytes(), ATTRIBUTE_GUID.as_bytes()).is_some()
-            || record.len() < 8192
-                && record
-                    .to_ascii_lowercase()
-                    .contains("msds-keycredentiallink")
+        self.names
+            .iter()
+            .any(|name| name.find(record.as_bytes()).is_some())
     }
 
     fn keep(&mut self, found: Vec<Sighting>) {
@@ -215,4 +255,10 @@ impl Reader<'_> {
             });
         }
     }
+}
+
+/// Where a second event begins inside an event.
+fn inner_start(event: &str) -> Option<usize> {
+    let at = xml::event_start(event.get(1..)?)?;
+    at.checked_add(1)
 }

@@ -2,21 +2,18 @@
 
 use super::fields::Fields;
 
-/// Where the next `<Event ...>...</Event>` begins and ends, if it begins on the first line with markup.
-pub(super) fn event_bounds(text: &str) -> Option<(usize, usize)> {
-    const END: &str = "</Event>";
-    let mut from = 0;
-    let start = loop {
-        let at = from + text.get(from..)?.find("<Event")?;
-        let after = text.as_bytes().get(at + "<Event".len()).copied();
-        // `<Events>` and `<EventData>` are other elements.
-        if matches!(after, Some(b' ' | b'>' | b'\t' | b'\r' | b'\n')) {
-            break at;
-        }
-        from = at + 1;
-    };
-    let end = text.get(start..)?.find(END)?;
-    Some((start, start + end + END.len()))
+/// How an event ends.
+pub(super) const EVENT_END: &str = "</Event>";
+
+/// Where an `<Event ...>` begins, if one does.
+pub(super) fn event_start(line: &str) -> Option<usize> {
+    const START: &str = "<Event";
+    // `<Events>` and `<EventData>` are other elements.
+    let mut starts = line.match_indices(START).filter(|(at, _)| {
+        let after = line.as_bytes().get(at + START.len()).copied();
+        after.is_none_or(|after| matches!(after, b' ' | b'>' | b'\t' | b'\r' | b'\n'))
+    });
+    starts.next().map(|(at, _)| at)
 }
 
 /// The fields of one event: its system part by element, its data by name.
@@ -133,9 +130,8 @@ mod tests {
 
     #[test]
     fn events_are_found_among_their_kin() {
-        let text = "<Events>\n<Event xmlns='x'><EventData/></Event><Event></Event>";
-        let (start, end) = event_bounds(text).unwrap();
-        assert_eq!(&text[start..end], "<Event xmlns='x'><EventData/></Event>");
-        assert_eq!(event_bounds("<Events><EventData>"), None);
+        assert_eq!(event_start("<Events><Event xmlns='x'>"), Some(8));
+        assert_eq!(event_start("<Event>"), Some(0));
+        assert_eq!(event_start("<Events><EventData>"), None);
     }
 }
