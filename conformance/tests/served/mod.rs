@@ -45,19 +45,37 @@ impl Served {
         let files = tempfile::tempdir().unwrap();
         let pki = lab::pki::Pki::new("corp.contoso.com").unwrap();
         std::fs::write(files.path().join("ca.pem"), pki.ca_pem()).unwrap();
-        let config = pki.server(&["dc1.corp.contoso.com", "localhost", "127.0.0.1"]).unwrap();
-        let server = Server::new(directory.clone(), serve::Options { tls: Some(config), ..options });
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let config = pki
+            .server(&["dc1.corp.contoso.com", "localhost", "127.0.0.1"])
+            .unwrap();
+        let server = Server::new(
+            directory.clone(),
+            serve::Options {
+                tls: Some(config),
+                ..options
+            },
+        );
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let [plain, tls] = [Transport::Plain, Transport::Tls].map(|transport| {
-            let listener =
-                runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+            let listener = runtime
+                .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+                .unwrap();
             let address = listener.local_addr().unwrap();
             let server = server.clone();
             runtime.spawn(async move { server.serve_listener(listener, transport).await });
             address
         });
-        Self { directory, plain, tls, files, _runtime: runtime }
+        Self {
+            directory,
+            plain,
+            tls,
+            files,
+            _runtime: runtime,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -83,14 +101,18 @@ impl Served {
     /// One of OpenLDAP's programs, which trusts the CA and reads no one's configuration.
     pub fn openldap(&self, program: &str) -> Command {
         let mut command = Command::new(conformance::peers::program(program));
-        command.env_clear().env("LDAPNOINIT", "").env("LDAPTLS_CACERT", self.ca());
+        command
+            .env_clear()
+            .env("LDAPTLS_CACERT", self.ca());
         command.stdin(Stdio::null());
         command
     }
 }
 
 fn fresh_directory(count: usize) -> Directory {
-    let clock = Arc::new(VirtualClock::new(Timestamp::parse_rfc3339("2026-06-01T08:00:00Z").unwrap()));
+    let clock = Arc::new(VirtualClock::new(
+        Timestamp::parse_rfc3339("2026-06-01T08:00:00Z").unwrap(),
+    ));
     let options = directory::Options {
         password_rounds: 100,
         ..directory::Options::new(clock, Box::new(SeededEntropy::new(20260601)))
@@ -98,7 +120,9 @@ fn fresh_directory(count: usize) -> Directory {
     let directory = Directory::in_memory(options).unwrap();
     let plan = Plan::example(PASSWORD);
     directory::provision::provision(&directory, &plan).unwrap();
-    let users = (0..count).map(|number| user(&format!("user{number:05}"))).collect();
+    let users = (0..count)
+        .map(|number| user(&format!("user{number:05}")))
+        .collect();
     directory.apply_all(&Session::system(), users).unwrap();
     directory
 }

@@ -49,7 +49,14 @@ enum Input {
 impl Connection {
     pub(super) fn new(shared: Arc<Shared>, peer: IpAddr, remote: &str) -> Self {
         let conversation = Conversation::new(Arc::clone(&shared), peer, remote.into());
-        Self { shared, conversation, framer: Framer::new(), queue: VecDeque::new(), queued_length: 0, out: Vec::new() }
+        Self {
+            shared,
+            conversation,
+            framer: Framer::new(),
+            queue: VecDeque::new(),
+            queued_length: 0,
+            out: Vec::new(),
+        }
     }
 
     /// Talks in clear text, and goes on encrypted if the client asks for it.
@@ -132,7 +139,11 @@ impl Connection {
             tracing::debug!(%error, "Message refused");
             reply::disconnection(ResultCode::PROTOCOL_ERROR, &error.to_string())
         };
-        match self.framer.next_frame(limits.message_length_max).map_err(broken)? {
+        match self
+            .framer
+            .next_frame(limits.message_length_max)
+            .map_err(broken)?
+        {
             Some(frame) => Message::decode(frame, &limits).map(Some).map_err(broken),
             None => Ok(None),
         }
@@ -145,7 +156,11 @@ impl Connection {
         let limit = self.conversation.limits().message_length_max;
         let framer = &mut self.framer;
         if framer.pending() == 0 {
-            let time_max = if anonymous { options.receive_time_max } else { options.idle_time_max };
+            let time_max = if anonymous {
+                options.receive_time_max
+            } else {
+                options.idle_time_max
+            };
             if timeout(time_max, read(stream, framer)).await?? == 0 {
                 return Ok(Input::Ended);
             }
@@ -189,7 +204,10 @@ impl Connection {
         // However this ends, also by an error or by being dropped, the thread gets to know.
         let _stopper = StopOnDrop(Arc::clone(&stop));
         let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_MAX);
-        let permit = Arc::clone(&self.shared.jobs).acquire_owned().await.map_err(io::Error::other)?;
+        let permit = Arc::clone(&self.shared.jobs)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
         let (shared, session) = (Arc::clone(&self.shared), self.conversation.session.clone());
         let told = Arc::clone(&stop);
         let job = tokio::task::spawn_blocking(move || {
@@ -235,7 +253,9 @@ impl Connection {
     fn may_overhear(&self) -> bool {
         self.queue.len() < QUEUE_MAX
             && self.queued_length < QUEUE_LENGTH_MAX
-            && self.framer.waits(self.conversation.limits().message_length_max)
+            && self
+                .framer
+                .waits(self.conversation.limits().message_length_max)
     }
 
     /// Queues what arrived, and says whether the client no longer wants the answer to `id`.
@@ -244,10 +264,15 @@ impl Connection {
         let limits = *self.conversation.limits();
         while self.queue.len() < QUEUE_MAX {
             // A broken message stays where it is; its turn comes, and the end of the connection with it.
-            let Ok(Some(frame)) = self.framer.next_frame(limits.message_length_max) else { break };
+            let Ok(Some(frame)) = self.framer.next_frame(limits.message_length_max) else {
+                break;
+            };
             let length = frame.len();
             let Ok(message) = Message::decode(frame, &limits) else {
-                self.queue.push_back(Message::new(0, Operation::SearchResultReference(Vec::new())));
+                self.queue.push_back(Message::new(
+                    0,
+                    Operation::SearchResultReference(Vec::new()),
+                ));
                 break;
             };
             match message.operation {
@@ -281,7 +306,10 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, framer: &mut Framer) -> io::
 }
 
 /// Comes true after `time`, or never.
-#[expect(clippy::disallowed_methods, reason = "this is the shell; a search's time limit is the client's wish")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the shell; a search's time limit is the client's wish"
+)]
 async fn alarm(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,
@@ -298,7 +326,11 @@ async fn hang_up<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
         let mut left = SCRAP_LENGTH_MAX;
         while left > 0 {
             let count = stream.read(&mut scrap).await?;
-            left = if count == 0 { 0 } else { left.saturating_sub(count) };
+            left = if count == 0 {
+                0
+            } else {
+                left.saturating_sub(count)
+            };
         }
         io::Result::Ok(())
     };

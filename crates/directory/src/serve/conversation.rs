@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ldap::diagnostic::{Dsid, win32};
+use ldap::diagnostic::{Dsid, LogonError, win32};
 use ldap::{
     Authentication, BindRequest, CompareRequest, Control, ExtendedRequest, LdapResult, Limits,
     Message, Operation, ResultCode, extended,
@@ -43,7 +43,13 @@ impl Conversation {
     /// With a client at `peer` (shown as `remote`), which has not said who it is.
     pub(super) fn new(shared: Arc<Shared>, peer: IpAddr, remote: Arc<str>) -> Self {
         let session = Session::anonymous().with_remote(Arc::clone(&remote));
-        Self { shared, session, peer, remote, encrypted: false }
+        Self {
+            shared,
+            session,
+            peer,
+            remote,
+            encrypted: false,
+        }
     }
 
     /// Notes that TLS is there now.
@@ -63,7 +69,11 @@ impl Conversation {
 
     /// Answers a message, or says what must be done for the answer.
     pub(super) fn take(&mut self, message: Message, out: &mut Vec<u8>) -> Step {
-        let Message { id, operation, controls } = message;
+        let Message {
+            id,
+            operation,
+            controls,
+        } = message;
         match operation {
             Operation::UnbindRequest => Step::Close,
             // What an abandon could stop runs in the shell, which looks for abandons itself.
@@ -103,7 +113,7 @@ impl Conversation {
                     }
                     Err(error) => {
                         tracing::debug!(remote = %self.remote, %error, "Bind refused");
-                        reply::refusal(&error)
+                        reply::refusal(&unrevealing(error))
                     }
                 };
                 reply::send(out, id, reply::bind_response(result));
@@ -238,18 +248,30 @@ impl Conversation {
     }
 
     fn compare(&self, compare: &CompareRequest, controls: &[Control]) -> LdapResult {
-        let verdict = Asked::read(controls).and_then(|_| self.signed_in()).and_then(|()| {
-            let name: Name = compare.dn.parse().map_err(|error| reply::refusal(&error))?;
-            self.shared
-                .directory
-                .compare(&self.session, &name, &compare.attribute, &compare.value)
-                .map_err(|error| reply::refusal(&error))
-        });
+        let verdict = Asked::read(controls)
+            .and_then(|_| self.signed_in())
+            .and_then(|()| {
+                let name: Name = compare.dn.parse().map_err(|error| reply::refusal(&error))?;
+                self.shared
+                    .directory
+                    .compare(&self.session, &name, &compare.attribute, &compare.value)
+                    .map_err(|error| reply::refusal(&error))
+            });
         match verdict {
             Ok(true) => LdapResult::new(ResultCode::COMPARE_TRUE),
             Ok(false) => LdapResult::new(ResultCode::COMPARE_FALSE),
             Err(result) => result,
         }
+    }
+}
+
+/// Whoever has no password gets to know no names: an unknown account looks like a wrong password.
+fn unrevealing(error: Error) -> Error {
+    match error {
+        Error::Credentials(LogonError::NO_SUCH_USER) => {
+            Error::Credentials(LogonError::LOGON_FAILURE)
+        }
+        error => error,
     }
 }
 

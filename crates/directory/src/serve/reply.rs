@@ -1,9 +1,7 @@
 //! Small builders of replies.
 
 use ldap::diagnostic::{self, Dsid};
-use ldap::{
-    BindResponse, Control, ExtendedResponse, LdapResult, Message, Operation, ResultCode,
-};
+use ldap::{BindResponse, Control, ExtendedResponse, LdapResult, Message, Operation, ResultCode};
 
 use crate::Error;
 
@@ -14,7 +12,9 @@ pub(super) fn send(out: &mut Vec<u8>, id: u32, operation: Operation) {
 
 /// Appends a reply with controls.
 pub(super) fn send_with(out: &mut Vec<u8>, id: u32, operation: Operation, controls: Vec<Control>) {
-    Message::new(id, operation).with_controls(controls).encode_into(out);
+    Message::new(id, operation)
+        .with_controls(controls)
+        .encode_into(out);
 }
 
 /// The directory's refusal as a result.
@@ -25,18 +25,16 @@ pub(super) fn refusal(error: &Error) -> LdapResult {
 }
 
 /// A refusal by the LDAP head itself.
-pub(super) fn head_refusal(
-    code: ResultCode,
-    win32: u32,
-    place: Dsid,
-    comment: &str,
-) -> LdapResult {
+pub(super) fn head_refusal(code: ResultCode, win32: u32, place: Dsid, comment: &str) -> LdapResult {
     LdapResult::new(code).with_message(diagnostic::ldap_error(win32, place, comment))
 }
 
 /// A bind's answer without a token.
 pub(super) fn bind_response(result: LdapResult) -> Operation {
-    Operation::BindResponse(BindResponse { result, server_credentials: None })
+    Operation::BindResponse(BindResponse {
+        result,
+        server_credentials: None,
+    })
 }
 
 /// An extended operation's answer.
@@ -45,7 +43,11 @@ pub(super) fn extended_response(
     oid: Option<&str>,
     value: Option<Vec<u8>>,
 ) -> Operation {
-    Operation::ExtendedResponse(ExtendedResponse { result, oid: oid.map(str::to_owned), value })
+    Operation::ExtendedResponse(ExtendedResponse {
+        result,
+        oid: oid.map(str::to_owned),
+        value,
+    })
 }
 
 /// Notice of disconnection (RFC 4511 4.4.1): the last thing a client hears.

@@ -24,8 +24,18 @@ pub(super) fn answer(
         add_naming(&mut entry, conversation, &naming);
     }
     // Only by name: who the client is here (MS-ADTS 3.1.1.3.2.29).
-    if search.attributes.iter().any(|name| name.eq_ignore_ascii_case("tokenGroups")) {
-        let sids = conversation.session.token().sids().iter().map(|sid| sid.to_bytes().into()).collect();
+    if search
+        .attributes
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case("tokenGroups"))
+    {
+        let sids = conversation
+            .session
+            .token()
+            .sids()
+            .iter()
+            .map(|sid| sid.to_bytes().into())
+            .collect();
         entry.push(("tokenGroups", sids));
     }
     search::answer_made_up(id, "", &entry, search, out);
@@ -34,7 +44,11 @@ pub(super) fn answer(
 /// What every server says, whatever it holds.
 fn common(conversation: &Conversation) -> MadeUp {
     let shared = &conversation.shared;
-    let now = shared.directory.now().to_generalized_time().unwrap_or_default();
+    let now = shared
+        .directory
+        .now()
+        .to_generalized_time()
+        .unwrap_or_default();
     let usn = shared.directory.snapshot().highest_usn();
     let mut extensions = vec![extended::WHO_AM_I];
     if shared.options.tls.is_some() {
@@ -65,16 +79,25 @@ fn add_naming(entry: &mut MadeUp, conversation: &Conversation, naming: &Naming) 
     let account = host.split('.').next().unwrap_or_default();
     let realm = naming.dns_domain.to_uppercase();
     entry.extend([
-        ("ldapServiceName", one(format!("{}:{account}$@{realm}", naming.dns_domain))),
+        (
+            "ldapServiceName",
+            one(format!("{}:{account}$@{realm}", naming.dns_domain)),
+        ),
         ("dnsHostName", one(host.clone())),
         ("dsServiceName", one(naming.ntds_settings.to_string())),
         ("serverName", one(naming.server_dn.to_string())),
-        ("subschemaSubentry", one(subschema::dn(&conversation.shared.directory))),
+        (
+            "subschemaSubentry",
+            one(subschema::dn(&conversation.shared.directory)),
+        ),
         ("defaultNamingContext", one(domain.clone())),
         ("rootDomainNamingContext", one(domain.clone())),
         ("configurationNamingContext", one(configuration.clone())),
         ("schemaNamingContext", one(schema.clone())),
-        ("namingContexts", [domain, configuration, schema].map(owned).into()),
+        (
+            "namingContexts",
+            [domain, configuration, schema].map(owned).into(),
+        ),
     ]);
 }
 
@@ -87,7 +110,10 @@ fn owned(value: String) -> Cow<'static, [u8]> {
 }
 
 fn words(values: &[&'static str]) -> Vec<Cow<'static, [u8]>> {
-    values.iter().map(|value| Cow::Borrowed(value.as_bytes())).collect()
+    values
+        .iter()
+        .map(|value| Cow::Borrowed(value.as_bytes()))
+        .collect()
 }
 
 /// MS-ADTS 3.1.1.3.4.3: an Active Directory, of Windows 2000, Server 2003 (V51), 2008 (V61), 2008 R2 (V61R2) and 2012

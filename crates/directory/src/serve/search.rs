@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ldap::controls::PagedResults;
-use ldap::{
-    Control, EntryEncoder, Filter, LdapResult, Operation as Reply, ResultCode, Scope,
-};
+use ldap::{Control, EntryEncoder, Filter, LdapResult, Operation as Reply, ResultCode, Scope};
 
 use super::controls::Asked;
 use super::conversation::{Conversation, Step};
@@ -44,7 +42,11 @@ pub(super) fn take(
         }
         Ok(Asks::Directory(question, time_max)) => {
             if !is_cheap(conversation.shared.directory.schema(), &question.request) {
-                return Step::Work(Work::Search { id, question: Box::new(question), time_max });
+                return Step::Work(Work::Search {
+                    id,
+                    question: Box::new(question),
+                    time_max,
+                });
             }
             let directory = &conversation.shared.directory;
             let done = directory.search(&conversation.session, &question.request, &mut |entry| {
@@ -78,7 +80,10 @@ fn understand(
     if subschema::is_named_by(conversation, &search.base) {
         return Ok(Asks::Subschema(search));
     }
-    let base: Name = search.base.parse().map_err(|error| reply::refusal(&error))?;
+    let base: Name = search
+        .base
+        .parse()
+        .map_err(|error| reply::refusal(&error))?;
     let options = &conversation.shared.options;
     let page_size_max = options.page_size_max;
     let size_limit = usize::try_from(search.size_limit).unwrap_or(usize::MAX);
@@ -86,7 +91,9 @@ fn understand(
     let (page, size_limit) = match asked.page {
         Some(page) if page.size == 0 => return Ok(Asks::Nothing),
         Some(PagedResults { size, cookie }) => {
-            let size = usize::try_from(size).unwrap_or(usize::MAX).min(page_size_max);
+            let size = usize::try_from(size)
+                .unwrap_or(usize::MAX)
+                .min(page_size_max);
             (Some(Page { size, cookie }), size_limit)
         }
         None if size_limit == 0 => (None, page_size_max),
@@ -140,15 +147,19 @@ pub(super) fn write_done(
     done: Result<SearchDone, Error>,
 ) {
     let (result, cookie) = match done {
-        Ok(done) if done.size_limit_reached => {
-            (LdapResult::new(ResultCode::SIZE_LIMIT_EXCEEDED), done.cookie)
-        }
+        Ok(done) if done.size_limit_reached => (
+            LdapResult::new(ResultCode::SIZE_LIMIT_EXCEEDED),
+            done.cookie,
+        ),
         Ok(done) => (LdapResult::success(), done.cookie),
         Err(error) => (reply::refusal(&error), None),
     };
     let reply = Reply::SearchResultDone(result);
     if question.paged {
-        let page = PagedResults { size: 0, cookie: cookie.unwrap_or_default() };
+        let page = PagedResults {
+            size: 0,
+            cookie: cookie.unwrap_or_default(),
+        };
         reply::send_with(out, id, reply, vec![page.to_control()]);
     } else {
         reply::send(out, id, reply);
@@ -162,15 +173,21 @@ fn is_cheap(schema: &Schema, request: &SearchRequest) -> bool {
 }
 
 fn is_selective(schema: &Schema, filter: &Filter, depth_left: u32) -> bool {
-    let Some(depth_left) = depth_left.checked_sub(1) else { return false };
+    let Some(depth_left) = depth_left.checked_sub(1) else {
+        return false;
+    };
     match filter {
-        Filter::Equality(pair) => schema.attribute(&pair.attribute).is_some_and(|attribute| {
-            attribute.is_indexed() && SELECTIVE.contains(&attribute.name)
-        }),
-        Filter::And(parts) => parts.iter().any(|part| is_selective(schema, part, depth_left)),
+        Filter::Equality(pair) => schema
+            .attribute(&pair.attribute)
+            .is_some_and(|attribute| attribute.is_indexed() && SELECTIVE.contains(&attribute.name)),
+        Filter::And(parts) => parts
+            .iter()
+            .any(|part| is_selective(schema, part, depth_left)),
         Filter::Or(parts) => {
             (1..=OR_PARTS_MAX).contains(&parts.len())
-                && parts.iter().all(|part| is_selective(schema, part, depth_left))
+                && parts
+                    .iter()
+                    .all(|part| is_selective(schema, part, depth_left))
         }
         _ => false,
     }
@@ -210,10 +227,18 @@ pub(super) fn answer_made_up(
             search.attributes.is_empty() || search.attributes.iter().any(|a| a == "*" || a == "+");
         let mut encoder = EntryEncoder::begin(out, id, dn);
         for (name, values) in entry {
-            if everything || search.attributes.iter().any(|asked| asked.eq_ignore_ascii_case(name))
+            if everything
+                || search
+                    .attributes
+                    .iter()
+                    .any(|asked| asked.eq_ignore_ascii_case(name))
             {
                 encoder.attribute(name);
-                let values = if search.types_only { &[] } else { values.as_slice() };
+                let values = if search.types_only {
+                    &[]
+                } else {
+                    values.as_slice()
+                };
                 values.iter().for_each(|value| encoder.value(value));
             }
         }
@@ -225,16 +250,17 @@ pub(super) fn answer_made_up(
 /// Presence and equality, without regard to case: all that clients ask of such entries. The rest is not true.
 fn matches(filter: &Filter, entry: &MadeUp) -> bool {
     let values = |name: &str| {
-        entry.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, values)| values)
+        entry
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, values)| values)
     };
     match filter {
         Filter::And(parts) => parts.iter().all(|part| matches(part, entry)),
         Filter::Or(parts) => parts.iter().any(|part| matches(part, entry)),
         Filter::Not(part) => !matches(part, entry),
         // Every entry has a class, also the rootDSE, which shows none.
-        Filter::Present(name) => {
-            name.eq_ignore_ascii_case("objectClass") || values(name).is_some()
-        }
+        Filter::Present(name) => name.eq_ignore_ascii_case("objectClass") || values(name).is_some(),
         Filter::Equality(pair) => values(&pair.attribute)
             .is_some_and(|values| values.iter().any(|v| v.eq_ignore_ascii_case(&pair.value))),
         _ => false,

@@ -44,11 +44,21 @@ pub(super) struct Shared {
 impl Server {
     /// A server that answers from `directory`.
     pub fn new(directory: Directory, options: Options) -> Self {
-        let jobs = Arc::new(Semaphore::new(options.jobs_max.clamp(1, Semaphore::MAX_PERMITS)));
+        let jobs = Arc::new(Semaphore::new(
+            options.jobs_max.clamp(1, Semaphore::MAX_PERMITS),
+        ));
         let connections = options.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(connections));
         let subschema = subschema::Cell::new();
-        Self { shared: Arc::new(Shared { directory, options, jobs, connections, subschema }) }
+        Self {
+            shared: Arc::new(Shared {
+                directory,
+                options,
+                jobs,
+                connections,
+                subschema,
+            }),
+        }
     }
 
     #[cfg(test)]
@@ -130,7 +140,10 @@ where
     tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake).await?
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the shell, and nothing is decided by the time that passes")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the shell, and nothing is decided by the time that passes"
+)]
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }

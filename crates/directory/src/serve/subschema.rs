@@ -13,7 +13,10 @@ use crate::schema::{Attribute, AttributeId, Class, ClassCategory, ClassId, Schem
 
 /// The entry's name.
 pub(super) fn dn(directory: &Directory) -> String {
-    directory.naming().map(|naming| format!("CN=Aggregate,{}", naming.schema_dn)).unwrap_or_default()
+    directory
+        .naming()
+        .map(|naming| format!("CN=Aggregate,{}", naming.schema_dn))
+        .unwrap_or_default()
 }
 
 /// Whether a search's base is this entry.
@@ -33,7 +36,9 @@ pub(super) fn answer(
     out: &mut Vec<u8>,
 ) {
     let shared = &conversation.shared;
-    let entry = shared.subschema.get_or_init(|| Subschema::new(shared.directory.schema()));
+    let entry = shared
+        .subschema
+        .get_or_init(|| Subschema::new(shared.directory.schema()));
     search::answer_made_up(id, &dn(&shared.directory), &entry.0, search, out);
 }
 
@@ -47,7 +52,10 @@ pub(super) type Cell = OnceLock<Subschema>;
 impl Subschema {
     fn new(schema: &Schema) -> Self {
         let words = |words: &[&'static str]| -> Vec<Cow<'static, [u8]>> {
-            words.iter().map(|word| Cow::Borrowed(word.as_bytes())).collect()
+            words
+                .iter()
+                .map(|word| Cow::Borrowed(word.as_bytes()))
+                .collect()
         };
         let attributes = schema.attributes().map(attribute_type);
         let classes = schema.classes().map(|class| object_class(schema, class));
@@ -128,7 +136,11 @@ fn content_rule(schema: &Schema, class: &Class) -> Option<String> {
         ids.dedup();
     }
     let mut text = format!("( {} NAME '{}'", class.oid, class.name);
-    list(&mut text, "AUX", auxiliary.iter().map(|id| schema.class_by_id(*id).name));
+    list(
+        &mut text,
+        "AUX",
+        auxiliary.iter().map(|id| schema.class_by_id(*id).name),
+    );
     list(&mut text, "MUST", attribute_names(schema, &must));
     list(&mut text, "MAY", attribute_names(schema, &may));
     text.push_str(" )");

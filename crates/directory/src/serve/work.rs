@@ -16,13 +16,25 @@ use crate::{Directory, Error, Operation, Session};
 #[derive(Debug)]
 pub(super) enum Work {
     /// Check a password.
-    Bind { id: u32, name: String, password: Secret<Vec<u8>> },
+    Bind {
+        id: u32,
+        name: String,
+        password: Secret<Vec<u8>>,
+    },
     /// Commit a change.
-    Write { id: u32, kind: write::Kind, operation: Operation },
+    Write {
+        id: u32,
+        kind: write::Kind,
+        operation: Operation,
+    },
     /// Give every protected object the descriptor of AdminSDHolder, now.
     ProtectAdminGroups { id: u32 },
     /// Look through many objects.
-    Search { id: u32, question: Box<Question>, time_max: Duration },
+    Search {
+        id: u32,
+        question: Box<Question>,
+        time_max: Duration,
+    },
 }
 
 /// What came of it.
@@ -33,7 +45,10 @@ pub(super) enum Outcome {
     /// This is the reply.
     Reply(Vec<u8>),
     /// A verdict on a password.
-    Bound { id: u32, session: Result<Session, Error> },
+    Bound {
+        id: u32,
+        session: Result<Session, Error>,
+    },
 }
 
 impl Work {
@@ -64,10 +79,15 @@ impl Work {
         sink: &mut dyn FnMut(Vec<u8>) -> bool,
     ) -> Outcome {
         match self {
-            Self::Bind { id, name, password } => {
-                Outcome::Bound { id, session: directory.simple_bind(&name, password.expose()) }
-            }
-            Self::Write { id, kind, operation } => {
+            Self::Bind { id, name, password } => Outcome::Bound {
+                id,
+                session: directory.simple_bind(&name, password.expose()),
+            },
+            Self::Write {
+                id,
+                kind,
+                operation,
+            } => {
                 let result = match directory.apply(session, operation) {
                     Ok(_applied) => LdapResult::success(),
                     Err(error) => reply::refusal(&error),
@@ -81,7 +101,9 @@ impl Work {
                 };
                 Outcome::Reply(write::reply(id, write::Kind::Modify, result))
             }
-            Self::Search { id, mut question, .. } => {
+            Self::Search {
+                id, mut question, ..
+            } => {
                 question.request.stop = Some(Arc::clone(stop));
                 stream(directory, session, id, &question, stop, sink);
                 Outcome::Replied
@@ -108,7 +130,11 @@ fn stream(
                 return ControlFlow::Break(());
             }
         }
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     if stop.load(Ordering::Relaxed) {
         // Abandoned, disconnected or out of time. If anyone still listens, it is the last of these.

@@ -1,9 +1,7 @@
 //! Add, modify, delete and modify DN: from messages to the directory's operations.
 
 use ldap::diagnostic::{Dsid, win32};
-use ldap::{
-    Control, LdapResult, Message, ModifyOperation, Operation as Request, ResultCode,
-};
+use ldap::{Control, LdapResult, Message, ModifyOperation, Operation as Request, ResultCode};
 use types::{Dn, Sid};
 
 use super::controls::Asked;
@@ -52,7 +50,11 @@ pub(super) fn take(
         .and_then(|asked| conversation.signed_in().map(|()| asked))
         .and_then(|asked| understand(conversation, request, &asked));
     match asks {
-        Ok(Asks::Change(operation)) => Step::Work(Work::Write { id, kind, operation }),
+        Ok(Asks::Change(operation)) => Step::Work(Work::Write {
+            id,
+            kind,
+            operation,
+        }),
         Ok(Asks::ProtectAdminGroups) => Step::Work(Work::ProtectAdminGroups { id }),
         Ok(Asks::Nothing) => {
             out.extend(self::reply(id, kind, LdapResult::success()));
@@ -84,7 +86,11 @@ fn understand(
     Ok(match request {
         Request::AddRequest(add) => Asks::Change(Operation::Add(AddRequest {
             dn: dn(&add.dn)?,
-            attributes: add.attributes.into_iter().map(|item| (item.name, item.values)).collect(),
+            attributes: add
+                .attributes
+                .into_iter()
+                .map(|item| (item.name, item.values))
+                .collect(),
             descriptor_flags: asked.descriptor_flags,
         })),
         Request::ModifyRequest(modify) if modify.dn.is_empty() => {
@@ -92,7 +98,11 @@ fn understand(
         }
         Request::ModifyRequest(modify) => Asks::Change(Operation::Modify(ModifyRequest {
             name: name(&modify.dn)?,
-            modifications: modify.changes.into_iter().map(modification).collect::<Result<_, _>>()?,
+            modifications: modify
+                .changes
+                .into_iter()
+                .map(modification)
+                .collect::<Result<_, _>>()?,
             permissive: asked.permissive,
             descriptor_flags: asked.descriptor_flags,
             show_deleted: asked.show_deleted,
@@ -108,7 +118,9 @@ fn understand(
             };
             let new_name = dn(&rename.new_rdn)?;
             let [new_rdn] = new_name.rdns() else {
-                return Err(reply::refusal(&Error::BadName { name: rename.new_rdn }));
+                return Err(reply::refusal(&Error::BadName {
+                    name: rename.new_rdn,
+                }));
             };
             Asks::Change(Operation::Rename(RenameRequest {
                 name: name(&rename.dn)?,
@@ -136,7 +148,11 @@ fn modification(change: ldap::Modification) -> Result<Modification, LdapResult> 
             ));
         }
     };
-    Ok(Modification { kind, attribute: change.attribute.name, values: change.attribute.values })
+    Ok(Modification {
+        kind,
+        attribute: change.attribute.name,
+        values: change.attribute.values,
+    })
 }
 
 /// Operational attributes of the rootDSE (MS-ADTS 3.1.1.3.3).
@@ -167,9 +183,11 @@ fn root_dse_modify(
     // AD asks for a control access right on the domain head that only Administrators hold by default.
     let token = conversation.session.token();
     if !token.contains(&Sid::builtin(ADMINISTRATORS)) && !conversation.session.is_system() {
-        return Err(LdapResult::new(ResultCode::INSUFFICIENT_ACCESS_RIGHTS).with_message(
-            ldap::diagnostic::access_denied(win32::ERROR_DS_INSUFF_ACCESS_RIGHTS),
-        ));
+        return Err(
+            LdapResult::new(ResultCode::INSUFFICIENT_ACCESS_RIGHTS).with_message(
+                ldap::diagnostic::access_denied(win32::ERROR_DS_INSUFF_ACCESS_RIGHTS),
+            ),
+        );
     }
     Ok(if name.eq_ignore_ascii_case("fixupInheritance") {
         // Inherited entries are kept up to date with each write.
