@@ -8,11 +8,9 @@ use crate::summary::{Count, Summary};
 
 /// The tree is formatted.
 pub(crate) fn fmt(context: &Context, summary: &mut Summary) {
-    one(
-        summary,
-        "fmt",
-        context.cargo().args(["fmt", "--all", "--check"]),
-    );
+    // The names of the files are enough: `cargo fmt --all` mends them.
+    let list = ["fmt", "--all", "--", "--check", "-l"];
+    one(summary, "fmt", context.cargo().args(list));
 }
 
 /// No lint complains.
@@ -70,30 +68,41 @@ pub(crate) fn deny(context: &Context, summary: &mut Summary) {
     one(summary, "deny", &mut command);
 }
 
-/// Side-by-side benchmarks: all of them, or the named ones.
-pub(crate) fn bench(context: &Context, names: &[String], summary: &mut Summary) {
-    let found = std::fs::read_dir(context.path("bench/src/bin"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut all: Vec<String> = found
-        .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
-        .collect();
-    all.sort();
-    let chosen = if names.is_empty() { &all } else { names };
-    for name in chosen {
+/// Side-by-side benchmarks: all of them, or one with its own options.
+pub(crate) fn bench(context: &Context, arguments: &[String], summary: &mut Summary) {
+    let all = benchmarks(context);
+    let runs: Vec<&[String]> = match arguments {
+        [] => all.chunks(1).collect(),
+        one => vec![one],
+    };
+    for arguments in runs {
         let mut command = context.cargo();
-        command.args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "bench",
-            "--bin",
-            name,
-        ]);
+        command
+            .args(["run", "--release", "--quiet", "--package", "bench", "--"])
+            .args(arguments);
+        let name = arguments.first().map_or("bench", String::as_str);
         one(summary, name, &mut command);
     }
+}
+
+/// The benchmarks' names: the variants of `bench`'s command line, as clap spells them.
+fn benchmarks(context: &Context) -> Vec<String> {
+    let main = std::fs::read_to_string(context.path("bench/src/main.rs")).unwrap_or_default();
+    let variants = main
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Bench::")?.split_once('('));
+    variants.map(|(name, _)| kebab_case(name)).collect()
+}
+
+fn kebab_case(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
 }
 
 fn one(summary: &mut Summary, chore: &str, command: &mut Command) {
@@ -124,4 +133,16 @@ fn tests(summary: &mut Summary, chore: &str, command: &mut Command) {
         _ => "",
     };
     summary.push(chore, count, start.elapsed(), note);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn benchmarks_are_found() {
+        assert_eq!(kebab_case("SyncPlan"), "sync-plan");
+        let context = Context::find().unwrap();
+        assert!(benchmarks(&context).contains(&"keycred".to_owned()));
+    }
 }

@@ -36,7 +36,8 @@ Usage: cargo xtask CHORE [OPTIONS]
   tidy                 arrows of the house, manifests, dead files, links, citations, file lengths
   lab                  builds the release binary and plays the story of `tombolo lab`
   peers [--bench]      installs the judges where it may, or says what is missing and how to get it
-  bench [NAME...]      side-by-side benchmarks, release build
+  bench [NAME [OPTIONS]]
+                       side-by-side benchmarks, release build
 
 Exit codes: 0 all passed, 1 something failed, 2 wrong usage";
 
