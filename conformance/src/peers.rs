@@ -48,18 +48,3 @@ fn missing(what: &str) -> ! {
          next: run `cargo xtask peers`, which installs it or says how to get it"
     )
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_judge_is_named() {
-        let panic = std::panic::catch_unwind(|| program("no-such-judge")).unwrap_err();
-        let text = panic.downcast_ref::<String>().unwrap();
-        assert!(
-            text.contains("no-such-judge") && text.contains("cargo xtask peers"),
-            "{text}"
-        );
-    }
-}

@@ -42,10 +42,38 @@ pub(crate) fn unit(context: &Context, summary: &mut Summary) {
 }
 
 /// The outside judges. A judge that is missing fails its test and says how to get it.
-pub(crate) fn conformance(context: &Context, summary: &mut Summary) {
+pub(crate) fn conformance(context: &Context, names: &[String], summary: &mut Summary) {
+    let all = judges(context);
+    let chosen = if names.is_empty() { &all } else { names };
     let mut command = context.cargo();
-    command.args(["test", "--package", "conformance", "--no-fail-fast"]);
+    // The whole workspace is selected so that dependencies have the features, and so the builds, of the unit
+    // tests.
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    for name in chosen {
+        command.args(["--test", name]);
+    }
+    if chosen.is_empty() {
+        println!("there is no file in conformance/tests");
+        let took = std::time::Duration::ZERO;
+        return summary.push("conformance", Count::one(false), took, "no judges");
+    }
     tests(summary, "conformance", &mut command);
+}
+
+/// The files of `conformance/tests`; directories there are shared by them.
+fn judges(context: &Context) -> Vec<String> {
+    let entries = std::fs::read_dir(context.path("conformance/tests"));
+    let paths = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    names
 }
 
 /// Licences, bans and sources. The advisories need a database from the internet: `cargo deny check

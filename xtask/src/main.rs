@@ -29,7 +29,8 @@ Usage: cargo xtask CHORE [OPTIONS]
   fmt                  formatting (fix with `cargo fmt --all`)
   clippy               lints, warnings denied
   unit                 unit, property and documentation tests; needs nothing but Rust
-  conformance          the outside judges (see `peers`)
+  conformance [NAME...]
+                       the outside judges (see `peers`), all or some files of conformance/tests
   fuzz [--seconds N] [TARGET...]
                        each fuzz target for N seconds (default 4) from a fixed seed, on stable Rust
   deny                 licences, bans and sources of all dependencies
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
         "fmt" => chores::fmt(&context, &mut summary),
         "clippy" => chores::clippy(&context, &mut summary),
         "unit" => chores::unit(&context, &mut summary),
-        "conformance" => chores::conformance(&context, &mut summary),
+        "conformance" => chores::conformance(&context, options, &mut summary),
         "fuzz" => match fuzz::Options::parse(options) {
             Ok(options) => fuzz::smoke(&context, &options, &mut summary),
             Err(error) => return usage(&error),
@@ -107,7 +108,7 @@ fn quick(context: &Context, summary: &mut Summary) {
 fn everything(context: &Context, summary: &mut Summary) {
     peers::install(context, false, summary);
     quick(context, summary);
-    chores::conformance(context, summary);
+    chores::conformance(context, &[], summary);
     fuzz::smoke(context, &fuzz::Options::default(), summary);
     lab::play(context, summary);
 }
