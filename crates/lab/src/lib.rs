@@ -1,1 +1,33 @@
-//! lab
+//! The whole house in one process, and the story it tells.
+//!
+//! - [`House`] starts everything: directory, cloud and security key on loopback sockets, speaking their real
+//!   protocols. The command line, the judges and the benchmarks all start it from here.
+//! - [`story`] plays the writeback half of the story and checks each step.
+//!
+//! Deliberately absent: any protocol of its own. What the house shows, it shows over the wire.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the top floor: time, randomness, files and sockets come in here"
+)]
+
+pub mod cloud_client;
+mod domain;
+mod error;
+mod ground;
+mod house;
+mod intruder;
+pub mod ldap_client;
+pub mod people;
+mod pki;
+mod ports;
+pub mod registration;
+pub mod report;
+pub mod story;
+
+pub use error::Error;
+pub use ground::{OsEntropy, SystemClock};
+pub use house::{House, Options};
+pub use pki::{Pki, provider};
+pub use ports::{Addresses, Ports};
+pub use report::Report;

@@ -55,7 +55,10 @@ pub struct Seen {
 impl Seen {
     /// A sight that one line tells.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), details: Vec::new() }
+        Self {
+            summary: summary.into(),
+            details: Vec::new(),
+        }
     }
 
     /// Adds a line below.

@@ -7,8 +7,9 @@ mod failure;
 mod ground;
 mod output;
 
-pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
 #[allow(unused_imports, reason = "commands take what they need")]
-pub(crate) use ground::{OsEntropy, SystemClock, environment, read_file, read_input, write_file};
+pub(crate) use ::lab::{OsEntropy, SystemClock};
+pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
+pub(crate) use ground::{environment, read_file, read_input, write_file};
 #[allow(unused_imports, reason = "commands take what they need")]
 pub(crate) use output::{Progress, Shell, table};

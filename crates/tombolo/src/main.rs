@@ -13,6 +13,7 @@ mod completions;
 mod detect;
 mod io;
 mod keys;
+mod lab;
 mod softkey;
 mod sync;
 
@@ -69,6 +70,7 @@ enum Command {
     Completions(completions::Command),
     Detect(detect::Command),
     Keys(keys::Command),
+    Lab(lab::Command),
     Softkey(softkey::Command),
     Sync(sync::Command),
 }
@@ -98,6 +100,7 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
         Some(Command::Completions(command)) => completions::run(command, shell),
         Some(Command::Detect(command)) => detect::run(command, shell),
         Some(Command::Keys(command)) => keys::run(command, shell),
+        Some(Command::Lab(command)) => lab::run(command, shell),
         Some(Command::Softkey(command)) => softkey::run(command, shell),
         Some(Command::Sync(command)) => sync::run(command, shell),
         None => {

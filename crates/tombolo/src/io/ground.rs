@@ -1,37 +1,9 @@
-//! The real clock, the real randomness, and files with their names in the error.
+//! The environment, and files with their names in the error.
 
 use std::io::Read;
 use std::path::Path;
 
-use types::{Clock, Entropy, Timestamp};
-
 use super::{Failure, Tell};
-
-/// The clock of the machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_date_time(time::OffsetDateTime::now_utc())
-    }
-}
-
-/// The randomness of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct OsEntropy;
-
-impl Entropy for OsEntropy {
-    #[expect(
-        clippy::panic,
-        reason = "without randomness every key made from here on would be weak: stopping is the only safe end"
-    )]
-    fn fill(&mut self, bytes: &mut [u8]) {
-        if let Err(error) = getrandom::fill(bytes) {
-            panic!("the operating system gives no randomness: {error}");
-        }
-    }
-}
 
 /// A variable of the environment, if it is set and not empty.
 pub(crate) fn environment(name: &str) -> Option<String> {

@@ -1,0 +1,420 @@
+//! [`House`]: directory, cloud and security key in one process, each behind its own socket.
+//!
+//! The rooms know nothing of each other. What the house wires up is what an administrator would: names, ports,
+//! certificates, accounts, and the users' identities in the cloud.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloud::{Caller, Cloud, NewTenant, Surroundings};
+use cloud_api::fido2::Fido2Method;
+use cloud_api::paths;
+use cloud_api::policy::Fido2Policy;
+use cloud_api::users::{SyncUser, User, source_anchor};
+use ctap::Pin;
+use directory::schema::SchemaLevel;
+use directory::serve::{Server, Transport};
+use directory::{Directory, serve};
+use softkey::Softkey;
+use types::{Clock, Dn, Entropy, Guid, Secret};
+
+use crate::cloud_client::CloudClient;
+use crate::domain::{self, Domain};
+use crate::ldap_client::LdapClient;
+use crate::people::{Account, PEOPLE, Person, TEST_USER};
+use crate::pki::Pki;
+use crate::ports::{Addresses, Ports};
+use crate::registration::register_key;
+use crate::{Error, OsEntropy};
+
+/// How the house is to be built.
+#[derive(Clone)]
+pub struct Options {
+    /// Where it listens.
+    pub ports: Ports,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// DNS name of its domain.
+    pub dns_domain: String,
+    /// How much of the schema its directory has.
+    pub schema: SchemaLevel,
+}
+
+impl Options {
+    /// The house of the story, on free ports.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ports: Ports::AUTO,
+            clock,
+            dns_domain: "corp.contoso.com".to_owned(),
+            schema: SchemaLevel::WindowsServer2016,
+        }
+    }
+}
+
+/// The whole system, running. It ends when it is dropped, and its state with it.
+pub struct House {
+    clock: Arc<dyn Clock>,
+    addresses: Addresses,
+    ca_pem: String,
+    domain: Domain,
+    directory: Directory,
+    cloud: Cloud,
+    administrator_token: Secret<String>,
+    sync_token: Secret<String>,
+    key_pin: Secret<String>,
+    // Dropped in this order: nobody is served any more when the files go.
+    _key_server: softkey::Server,
+    runtime: Option<tokio::runtime::Runtime>,
+    state: tempfile::TempDir,
+}
+
+/// The relying party of the lab's cloud.
+const RELYING_PARTY_HOST: &str = "login";
+const CLOUD_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl House {
+    /// Builds the house and opens its doors.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let listeners = options.ports.open()?;
+        let addresses = listeners.addresses()?;
+        let state = tempfile::tempdir().map_err(Error::io("cannot make a state directory"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("house")
+            .build()
+            .map_err(Error::io("cannot start threads"))?;
+
+        let directory = open_directory(state.path(), &options)?;
+        let domain = domain::build(&directory, &options.dns_domain, &mut OsEntropy)?;
+        let pki = Pki::new(&options.dns_domain)?;
+        let names = [
+            "127.0.0.1",
+            "localhost",
+            domain.server.as_str(),
+            domain.dns_name.as_str(),
+        ];
+        let server = Server::new(
+            directory.clone(),
+            serve::Options {
+                tls: Some(pki.server(&names)?),
+                ..serve::Options::default()
+            },
+        );
+        let guard = runtime.enter();
+        for (listener, transport) in [
+            (listeners.ldap, Transport::Plain),
+            (listeners.ldaps, Transport::Tls),
+        ] {
+            let (listener, server) = (for_tokio(listener)?, server.clone());
+            runtime.spawn(async move { server.serve_listener(listener, transport).await });
+        }
+
+        let key = softkey::Options::new(Arc::clone(&options.clock), Box::new(OsEntropy));
+        let key = Softkey::open(&state.path().join("softkey"), key)?;
+        let key_server = softkey::Server::start(key.clone(), listeners.key)
+            .map_err(Error::io("cannot serve the security key"))?;
+
+        let login = format!("{RELYING_PARTY_HOST}.{}", domain.dns_name);
+        let (cloud, administrator_token) = open_cloud(state.path(), &options, &login, &key)?;
+        let sync_token = cloud.issue_sync_token(&Caller::operator(), "sync", None)?;
+        let tls = pki.server(&["127.0.0.1", "localhost", &login])?;
+        let (listener, served) = (for_tokio(listeners.cloud)?, cloud.clone());
+        runtime.spawn(async move {
+            if let Err(error) = cloud::serve(listener, tls, served, std::future::pending()).await {
+                tracing::error!(%error, "The cloud stopped");
+            }
+        });
+        drop(guard);
+
+        let house = Self {
+            clock: options.clock,
+            addresses,
+            ca_pem: pki.ca_pem().to_owned(),
+            domain,
+            directory,
+            cloud,
+            administrator_token,
+            sync_token,
+            key_pin: random_pin(),
+            _key_server: key_server,
+            runtime: Some(runtime),
+            state,
+        };
+        house.set_key_pin()?;
+        house.bring_users()?;
+        Ok(house)
+    }
+
+    /// Where everything listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The certificate of the house's own CA.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The house's time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// A directory for files that live as long as the house.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// The domain's name.
+    pub fn domain_dn(&self) -> &Dn {
+        &self.domain.dn
+    }
+
+    /// The domain's DNS name.
+    pub fn dns_domain(&self) -> &str {
+        &self.domain.dns_name
+    }
+
+    /// The domain's head administrator: name to bind with, and password.
+    pub fn administrator(&self) -> (String, &Secret<String>) {
+        let name = format!("Administrator@{}", self.domain.dns_name);
+        (name, &self.domain.administrator_password)
+    }
+
+    /// One of the people.
+    pub fn account(&self, person: Person) -> Result<&Account, Error> {
+        let found = self
+            .domain
+            .accounts
+            .iter()
+            .find(|account| account.person == person);
+        found.ok_or_else(|| Error::Story(format!("{} does not live here", person.name)))
+    }
+
+    /// The PIN of the security key.
+    pub fn key_pin(&self) -> &Secret<String> {
+        &self.key_pin
+    }
+
+    /// The bearer token of the cloud's administrator.
+    pub fn administrator_token(&self) -> &Secret<String> {
+        &self.administrator_token
+    }
+
+    /// The bearer token of the sync.
+    pub fn sync_token(&self) -> &Secret<String> {
+        &self.sync_token
+    }
+
+    /// The origin of the cloud's sign-in page.
+    pub fn cloud_origin(&self) -> String {
+        format!("https://{RELYING_PARTY_HOST}.{}", self.domain.dns_name)
+    }
+
+    /// A connection to the directory as one of the people.
+    pub fn ldap_as(&self, person: Person) -> Result<LdapClient, Error> {
+        let account = self.account(person)?;
+        let name = person.upn(&self.domain.dns_name);
+        LdapClient::bind(
+            &self.addresses.ldaps,
+            &self.ca_pem,
+            &name,
+            account.password.expose(),
+        )
+    }
+
+    /// A connection to the directory as its administrator.
+    pub fn ldap_as_administrator(&self) -> Result<LdapClient, Error> {
+        let (name, password) = self.administrator();
+        LdapClient::bind(
+            &self.addresses.ldaps,
+            &self.ca_pem,
+            &name,
+            password.expose(),
+        )
+    }
+
+    /// A client of the cloud as its administrator.
+    pub fn cloud_as_administrator(&self) -> Result<CloudClient, Error> {
+        let token = Secret::new(self.administrator_token.expose().clone());
+        CloudClient::new(&self.addresses.cloud, &self.ca_pem, token)
+    }
+
+    /// A client of the cloud as the sync.
+    pub fn cloud_as_sync(&self) -> Result<CloudClient, Error> {
+        let token = Secret::new(self.sync_token.expose().clone());
+        CloudClient::new(&self.addresses.cloud, &self.ca_pem, token)
+    }
+
+    /// The security key, plugged in.
+    pub fn key(&self) -> Result<ctap::Client<TcpStream>, Error> {
+        let stream = TcpStream::connect(self.addresses.key)
+            .and_then(|stream| {
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(CLOUD_TIMEOUT))?;
+                Ok(stream)
+            })
+            .map_err(Error::io("cannot reach the security key"))?;
+        Ok(ctap::Client::open(stream, Box::new(OsEntropy))?)
+    }
+
+    /// The key's PIN as the client wants it.
+    pub fn pin(&self) -> Result<Pin, Error> {
+        Pin::new(self.key_pin.expose().clone()).map_err(|error| Error::Key(error.to_string()))
+    }
+
+    /// The cloud's id of one of the people.
+    pub fn cloud_user(&self, person: Person) -> Result<Guid, Error> {
+        let upn = person.upn(&self.domain.dns_name);
+        Ok(self.cloud.user_by_name(&Caller::operator(), &upn)?.id)
+    }
+
+    /// The directory's audit records after the one numbered `cursor`: what a collector on the domain controller reads.
+    pub fn records_since(&self, cursor: u64) -> Result<Vec<events::Record>, Error> {
+        let mut records: Vec<events::Record> = Vec::new();
+        loop {
+            let last = records
+                .last()
+                .map_or(cursor, |record| record.origin().record_id);
+            let page = self.directory.changes_since(last, RECORDS_PER_PAGE)?;
+            if page.is_empty() {
+                return Ok(records);
+            }
+            records.extend(page);
+        }
+    }
+
+    /// Registers the story's first key for its user, so that a sync has something to carry.
+    pub fn register_first_key(&self) -> Result<Fido2Method, Error> {
+        let user = self.cloud_user(TEST_USER)?;
+        let cloud = self.cloud_as_administrator()?;
+        let origin = self.cloud_origin();
+        register_key(
+            &cloud,
+            &mut self.key()?,
+            &self.pin()?,
+            &origin,
+            user,
+            "Blue key",
+        )
+    }
+
+    /// Calls `act` when the process is asked to end, by Ctrl-C or by a service manager.
+    pub fn on_interrupt(&self, act: impl FnOnce() + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(async move {
+                interrupted().await;
+                act();
+            });
+        }
+    }
+
+    fn set_key_pin(&self) -> Result<(), Error> {
+        Ok(self.key()?.set_pin(None, &self.pin()?)?)
+    }
+
+    /// The half of the sync that carries users upwards, done once through the sync's own API.
+    fn bring_users(&self) -> Result<(), Error> {
+        let cloud = self.cloud_as_sync()?;
+        for person in PEOPLE.into_iter().filter(|person| person.is_synced) {
+            let account = self.account(person)?;
+            let user = SyncUser {
+                user_principal_name: Some(person.upn(&self.domain.dns_name)),
+                display_name: Some(person.name.to_owned()),
+                account_enabled: Some(true),
+                on_premises_immutable_id: Some(source_anchor(account.guid)),
+                on_premises_security_identifier: Some(account.sid.clone()),
+                on_premises_distinguished_name: Some(account.dn.clone()),
+                on_premises_domain_name: Some(self.domain.dns_name.clone()),
+                on_premises_sam_account_name: Some(person.account.to_owned()),
+            };
+            let _made: User = cloud.post(paths::SYNC_USERS, &user)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+const RECORDS_PER_PAGE: usize = 1000;
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => (),
+                _ = terminate.recv() => (),
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+fn open_directory(state: &Path, options: &Options) -> Result<Directory, Error> {
+    let clock = Arc::clone(&options.clock);
+    let mut directory = directory::Options::new(clock, Box::new(OsEntropy));
+    directory.schema = options.schema;
+    Ok(Directory::open(&state.join("directory.redb"), directory)?)
+}
+
+fn open_cloud(
+    state: &Path,
+    options: &Options,
+    login: &str,
+    key: &Softkey,
+) -> Result<(Cloud, Secret<String>), Error> {
+    let surroundings = Surroundings::new(Arc::clone(&options.clock), Box::new(OsEntropy));
+    let tenant = NewTenant::new(&options.dns_domain, login);
+    let (cloud, token) = Cloud::create(&state.join("cloud.sqlite"), &tenant, surroundings)?;
+    // The tenant trusts this maker of keys, and no other.
+    let root = pem(key.attestation_root());
+    let policy = Fido2Policy {
+        is_attestation_enforced: Some(true),
+        attestation_roots: Some(vec![root]),
+        ..Fido2Policy::default()
+    };
+    cloud.change_policy(&Caller::operator(), &policy)?;
+    Ok((cloud, token))
+}
+
+fn pem(der: &[u8]) -> String {
+    let body = data_encoding::BASE64.encode(der);
+    let lines: Vec<&str> = body
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap_or_default())
+        .collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
+}
+
+fn for_tokio(listener: std::net::TcpListener) -> Result<tokio::net::TcpListener, Error> {
+    listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))
+        .map_err(Error::io("cannot serve a listener"))
+}
+
+fn random_pin() -> Secret<String> {
+    let mut bytes = [0; 4];
+    OsEntropy.fill(&mut bytes);
+    Secret::new(format!("{:08}", u32::from_le_bytes(bytes) % 100_000_000))
+}

@@ -1,0 +1,256 @@
+//! `tombolo lab up`: the house stays up until it is interrupted.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use ::lab::people::{self, CONNECTOR, INTRUDER, TEST_USER};
+use ::lab::{House, Options, Ports};
+use serde_json::json;
+use types::Secret;
+
+use crate::io::{Exit, Failure, Shell, SystemClock, Tell};
+
+const AFTER_HELP: &str = "\
+Leaves a directory, a cloud and a security key running on loopback. The story's user has registered a key in the
+cloud; no sync has run yet. The house's files (CA certificate, tokens, the sync's configuration, the directory's
+audit log as it grows) are in a directory that is printed and that disappears when the house goes down.
+
+Examples:
+  tombolo lab up                   LDAP 3890, LDAPS 6360, cloud 8443, security key 8450
+  tombolo lab up --ports auto      free ports
+  tombolo lab up --json            addresses and credentials as one JSON document
+
+Ends with Ctrl-C or SIGTERM.";
+
+/// Leave the house running: addresses, credentials, and commands to try
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Command {
+    /// Which ports to listen on, on loopback
+    #[arg(long, value_enum, default_value_t = PortChoice::Standard)]
+    ports: PortChoice,
+
+    /// Print addresses and credentials as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PortChoice {
+    /// The documented ones
+    Standard,
+    /// Free ones
+    Auto,
+}
+
+pub(super) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
+    let progress = shell.progress("building the house", None);
+    let options = Options {
+        ports: match command.ports {
+            PortChoice::Standard => Ports::STANDARD,
+            PortChoice::Auto => Ports::AUTO,
+        },
+        ..Options::new(Arc::new(SystemClock))
+    };
+    let house = House::start(options).tell("the house could not be built")?;
+    house
+        .register_first_key()
+        .tell("the first key could not be registered")?;
+    let files = Files::write(&house)?;
+    drop(progress);
+    if command.json {
+        shell.json(&document(&house, &files)?)?;
+    } else {
+        tell(&house, &files, shell)?;
+    }
+    shell.flush()?;
+    stay(&house, &files, shell)
+}
+
+/// What is laid out for the commands to use. Only the owner can read them.
+struct Files {
+    ca: PathBuf,
+    sync: PathBuf,
+    log: PathBuf,
+}
+
+impl Files {
+    fn write(house: &House) -> Result<Self, Failure> {
+        let folder = house.state();
+        let place = |name: &str, content: &str| -> Result<PathBuf, Failure> {
+            let path = folder.join(name);
+            fs::write(&path, content).tell(format!("could not write {}", path.display()))?;
+            Ok(path)
+        };
+        let connector = house
+            .account(CONNECTOR)
+            .tell("the connector account is missing")?;
+        let ca = place("ca.pem", house.ca_pem())?;
+        place("sync.token", house.sync_token().expose())?;
+        place("administrator.token", house.administrator_token().expose())?;
+        place("connector.password", connector.password.expose())?;
+        let sync = place("sync.toml", &sync_configuration(house, &connector.dn))?;
+        let log = place("changes.jsonl", "")?;
+        Ok(Self { ca, sync, log })
+    }
+}
+
+fn sync_configuration(house: &House, bind_dn: &str) -> String {
+    let addresses = house.addresses();
+    format!(
+        "# The sync of this house, bound as the connector account. Files beside this one.\n\
+         [cloud]\nurl = \"{}\"\ntoken_file = \"sync.token\"\nca_file = \"ca.pem\"\n\n\
+         [directory]\nurl = \"{}\"\nbind_dn = \"{bind_dn}\"\npassword_file = \"connector.password\"\n\
+         ca_file = \"ca.pem\"\n\n[state]\npath = \"sync.sqlite\"\n",
+        addresses.cloud, addresses.ldaps
+    )
+}
+
+/// The commands that the last lines of the report show, in the order in which they tell something.
+fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 3], Failure> {
+    let user = house.account(TEST_USER).tell("the user is missing")?;
+    let sync = files.sync.display();
+    Ok([
+        (
+            "carry the key to the directory",
+            format!("tombolo sync run --config {sync}"),
+        ),
+        (
+            "read it back and decode it",
+            format!(
+                "LDAPTLS_CACERT={} ldapsearch -LLL -x -H {} -D {} -w '{}' -b '{}' {} | tombolo keys show -",
+                files.ca.display(),
+                house.addresses().ldaps,
+                TEST_USER.upn(house.dns_domain()),
+                user.password.expose(),
+                user.dn,
+                "msDS-KeyCredentialLink"
+            ),
+        ),
+        (
+            "judge who wrote it",
+            format!(
+                "tombolo detect scan {} --connector {} --receipts <(tombolo sync receipts --json --config {sync})",
+                files.log.display(),
+                house
+                    .account(CONNECTOR)
+                    .tell("the connector account is missing")?
+                    .sid,
+            ),
+        ),
+    ])
+}
+
+fn credentials(house: &House) -> Result<Vec<(String, &Secret<String>)>, Failure> {
+    let mut all = vec![house.administrator()];
+    for person in people::PEOPLE {
+        let account = house.account(person).tell("an account is missing")?;
+        all.push((person.upn(house.dns_domain()), &account.password));
+    }
+    Ok(all)
+}
+
+fn tell(house: &House, files: &Files, shell: &mut Shell) -> Result<(), Failure> {
+    let addresses = house.addresses();
+    shell.line(format!(
+        "The house is up: {}",
+        house.dns_domain().to_uppercase()
+    ))?;
+    shell.line("")?;
+    for (what, where_) in [
+        ("directory", addresses.ldap.as_str()),
+        ("", addresses.ldaps.as_str()),
+        ("cloud", addresses.cloud.as_str()),
+        ("security key", addresses.key.to_string().as_str()),
+        ("CA certificate", files.ca.display().to_string().as_str()),
+        ("audit log", files.log.display().to_string().as_str()),
+    ] {
+        shell.line(format!("  {what:<16}{where_}"))?;
+    }
+    shell.line(format!("  {:<16}{}", "key's PIN", house.key_pin().expose()))?;
+    shell.line("")?;
+    for (name, password) in credentials(house)? {
+        shell.line(format!("  {name:<34}{}", password.expose()))?;
+    }
+    let tokens = house.state().join("*.token");
+    shell.line(format!(
+        "  {:<34}{}",
+        "cloud bearer tokens",
+        tokens.display()
+    ))?;
+    let intruder = INTRUDER.account;
+    shell.line(format!(
+        "  ({intruder} may write keys, and nobody's sync should: plant one and see)"
+    ))?;
+    shell.line("")?;
+    shell.line("Three commands to try:")?;
+    for (what, line) in commands(house, files)? {
+        shell.line(format!("  # {what}\n  {line}"))?;
+    }
+    shell.line("")?;
+    shell.line("Ctrl-C takes the house down.")
+}
+
+fn document(house: &House, files: &Files) -> Result<serde_json::Value, Failure> {
+    let accounts: serde_json::Map<String, serde_json::Value> = credentials(house)?
+        .into_iter()
+        .map(|(name, password)| (name, json!(password.expose())))
+        .collect();
+    let commands = commands(house, files)?;
+    Ok(json!({
+        "format": "tombolo-lab-up/1",
+        "realm": house.dns_domain().to_uppercase(),
+        "addresses": house.addresses(),
+        "caFile": files.ca,
+        "stateDirectory": house.state(),
+        "syncConfiguration": files.sync,
+        "auditLog": files.log,
+        "keyPin": house.key_pin().expose(),
+        "accounts": accounts,
+        "administratorToken": house.administrator_token().expose(),
+        "syncToken": house.sync_token().expose(),
+        "commands": commands.iter().map(|(_, line)| line).collect::<Vec<_>>(),
+    }))
+}
+
+/// How often the audit log on disk catches up with the directory.
+const LOG_EVERY: Duration = Duration::from_millis(500);
+
+/// Appends the directory's audit records to the log file until the house is told to go down.
+fn stay(house: &House, files: &Files, shell: &Shell) -> Result<Exit, Failure> {
+    let (told, ends) = channel();
+    house.on_interrupt(move || {
+        // Nobody listens any more only when the house is going down already.
+        let _ = told.send(());
+    });
+    let mut cursor = 0;
+    loop {
+        cursor = append_records(house, &files.log, cursor)?;
+        match ends.recv_timeout(LOG_EVERY) {
+            Err(RecvTimeoutError::Timeout) => (),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    shell.note("the house goes down");
+    Ok(Exit::Good)
+}
+
+fn append_records(house: &House, log: &Path, cursor: u64) -> Result<u64, Failure> {
+    let what = || format!("could not append to {}", log.display());
+    let records = house
+        .records_since(cursor)
+        .tell("could not read the directory's audit records")?;
+    let Some(last) = records.last().map(|record| record.origin().record_id) else {
+        return Ok(cursor);
+    };
+    let mut file = fs::OpenOptions::new().append(true).open(log).tell(what())?;
+    for record in &records {
+        let line = events::to_line(record).tell(what())?;
+        file.write_all(line.as_bytes()).tell(what())?;
+    }
+    Ok(last)
+}
