@@ -1,5 +1,13 @@
 //! Random histories against a naive oracle, and an engine that is killed at any step.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 

@@ -7,6 +7,14 @@
 //!
 //! `SYNC_CA` names a PEM file for ldaps. The user's keys are changed and left as they were.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
 use std::time::Duration;
 
 use keycred::{Draft, KeySource, KeyUsage};

@@ -1,5 +1,13 @@
 //! The writeback story without a network: each turn of it, and what the sync must say.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
 use keycred::{Draft, KeySource, KeyUsage};
 use sync::memory::{MemoryCloud, MemoryDirectory};
 use sync::mend::Reason;

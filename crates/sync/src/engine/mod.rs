@@ -222,6 +222,9 @@ impl Engine {
         }
         self.take(now)?;
         let cycle = self.state.begin_cycle(now)?;
+        // What an interrupted cycle left behind is accounted for first, so that nothing has two receipts.
+        let ad = self.import(Connector::Ad, false, now)?;
+        let recovered = self.account_for_writes(now)?;
         let apply = if plan.stopped.is_empty() || self.options.accept_deletes {
             self.apply_and_confirm(&plan, cycle, now)?
         } else {
@@ -235,12 +238,12 @@ impl Engine {
         let report = CycleReport {
             cycle,
             started: now,
-            ad: ImportCount::default(),
+            ad,
             cloud: ImportCount::default(),
             sync: SyncCount::default(),
             plan,
             apply,
-            recovered: 0,
+            recovered,
             outcome,
         };
         self.state.end_cycle(&report, now)?;

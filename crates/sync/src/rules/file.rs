@@ -209,18 +209,13 @@ impl Reader {
         let mut rules = Vec::new();
         for (file, raw) in std::mem::take(&mut self.rules).into_values() {
             fingerprint.update(spelled(&raw));
-            match Builder::build(&raw) {
-                Ok(rule) => {
-                    for problem in lint::rule(&rule, &self.schema) {
-                        self.complain(&file, Some(&raw.id), problem);
-                    }
-                    rules.push((file, rule));
-                }
-                Err(problems) => {
-                    for problem in problems {
-                        self.complain(&file, Some(&raw.id), problem);
-                    }
-                }
+            let (rule, mut problems) = Builder::build(&raw);
+            if let Some(rule) = rule {
+                problems.extend(lint::rule(&rule, &self.schema));
+                rules.push((file.clone(), rule));
+            }
+            for problem in problems {
+                self.complain(&file, Some(&raw.id), problem);
             }
         }
         self.problems.extend(lint::ties(&rules));
@@ -271,14 +266,14 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn build(raw: &'a RawRule) -> Result<Rule, Vec<String>> {
+    /// The rule as far as it can be read, and what is wrong with the rest.
+    fn build(raw: &'a RawRule) -> (Option<Rule>, Vec<String>) {
         let mut builder = Self {
             raw,
             problems: Vec::new(),
         };
         let rule = builder.rule();
-        rule.filter(|_| builder.problems.is_empty())
-            .ok_or(builder.problems)
+        (rule, builder.problems)
     }
 
     /// A word out of a few.

@@ -9,6 +9,9 @@ use crate::Error;
 use crate::connector::{Anchor, Value, Values};
 use crate::report::CycleReport;
 
+/// Objects in a kept report. What was written is in the receipts, whatever happens here.
+const REPORT_OBJECTS_MAX: usize = 1000;
+
 /// Who works on the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
@@ -95,8 +98,12 @@ impl State {
         Ok(count(insert.insert([now.to_string()])?))
     }
 
+    /// Keeps the report; of very long ones the beginning, as they are for people.
     pub(crate) fn end_cycle(&self, report: &CycleReport, now: Timestamp) -> Result<(), Error> {
-        let json = serde_json::to_string(report).map_err(|e| Error::StoreDamaged(e.to_string()))?;
+        let mut kept = report.clone();
+        kept.plan.objects.truncate(REPORT_OBJECTS_MAX);
+        kept.apply.objects.truncate(REPORT_OBJECTS_MAX);
+        let json = serde_json::to_string(&kept).map_err(|e| Error::StoreDamaged(e.to_string()))?;
         let outcome = serde_json::to_string(&report.outcome).unwrap_or_default();
         let id = i64::try_from(report.cycle).unwrap_or(i64::MAX);
         self.db.execute(
