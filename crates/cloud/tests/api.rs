@@ -705,4 +705,13 @@ async fn links_lead_back_the_way_the_client_came() {
         "https://[::1]:8443/devicekeys/v1/delta"
     );
     assert_eq!(link(Some("a@evil.example")).await, "/devicekeys/v1/delta");
+    // HTTP/2 has no `Host` header; the authority is in the URI.
+    let request = Request::get("https://login.contoso.example:8443/devicekeys/v1/delta")
+        .header(header::AUTHORIZATION, format!("Bearer {}", house.sync));
+    let reply = house.send(request.body(Body::empty()).unwrap()).await;
+    let link = reply.json["@odata.deltaLink"].as_str().unwrap();
+    assert!(
+        link.starts_with("https://login.contoso.example:8443/devicekeys/v1/delta?"),
+        "{link}"
+    );
 }

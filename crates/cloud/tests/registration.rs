@@ -393,6 +393,22 @@ fn a_root_of_the_same_name_is_not_the_root() {
 }
 
 #[test]
+fn a_root_that_could_never_vouch_is_refused() {
+    let house = House::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["a".into()]).unwrap();
+    let policy = Fido2Policy {
+        attestation_roots: Some(vec![leaf.self_signed(&key).unwrap().pem()]),
+        ..Fido2Policy::default()
+    };
+    let error = house.cloud.change_policy(&operator(), &policy).unwrap_err();
+    assert!(
+        error.to_string().contains("no certificate authority"),
+        "{error}"
+    );
+}
+
+#[test]
 fn bytes_that_are_no_certificate_survive_in_the_chain() {
     let maker = Maker::new("Feather");
     let house = trusting(&maker);

@@ -2,7 +2,9 @@
 
 use cloud_api::policy::{EnforcementType, Fido2Policy, KeyRestrictions};
 use types::Guid;
+use x509_cert::Certificate;
 use x509_cert::der::DecodePem;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 use crate::error::Error;
 
@@ -91,11 +93,8 @@ impl Policy {
                 )));
             }
             for (index, root) in roots.iter().enumerate() {
-                x509_cert::Certificate::from_pem(root).map_err(|error| {
-                    Error::invalid(format!(
-                        "attestationRoots[{index}] is not one certificate in PEM: {error}"
-                    ))
-                })?;
+                check_root(root)
+                    .map_err(|why| Error::invalid(format!("attestationRoots[{index}] {why}")))?;
             }
             self.attestation_roots.clone_from(roots);
         }
@@ -111,6 +110,24 @@ impl Policy {
             attestation_roots: Some(self.attestation_roots.clone()),
         }
     }
+}
+
+/// A root without the marks of a certificate authority would be stored and then never trusted.
+fn check_root(pem: &str) -> Result<(), String> {
+    let root = Certificate::from_pem(pem)
+        .map_err(|error| format!("is not one certificate in PEM: {error}"))?;
+    let fields = root.tbs_certificate();
+    let is_authority =
+        matches!(fields.get_extension::<BasicConstraints>(), Ok(Some((_, marks))) if marks.ca);
+    let may_sign =
+        matches!(fields.get_extension::<KeyUsage>(), Ok(Some((_, usage))) if usage.key_cert_sign());
+    if is_authority && may_sign {
+        return Ok(());
+    }
+    Err(format!(
+        "({}) is no certificate authority: it needs basic constraints CA:TRUE and key usage keyCertSign",
+        fields.subject()
+    ))
 }
 
 const MODELS_MAX: usize = 1000;

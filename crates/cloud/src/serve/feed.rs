@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header, uri::Authority};
+use axum::http::{HeaderMap, Uri, header, uri::Authority};
 use cloud_api::{DeltaPage, ErrorBody, paths};
 
 use super::extract::{Options, Signed, blocking};
@@ -26,6 +26,7 @@ pub(super) async fn delta(
     State(cloud): State<Cloud>,
     Signed(caller): Signed,
     options: Options,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<DeltaPage>, Problem> {
     let from = beginning(&options)?;
@@ -33,7 +34,7 @@ pub(super) async fn delta(
     let name = if page.is_last { DELTA } else { SKIP };
     let link = format!(
         "{}{}?{name}={}",
-        origin(&headers),
+        origin(&uri, &headers),
         paths::DEVICE_KEY_DELTA,
         page.token.encode()
     );
@@ -69,12 +70,16 @@ fn beginning(options: &Options) -> Result<From, Problem> {
     })
 }
 
-/// The origin that the client used, so that links lead back the way it came; nothing when it cannot be told.
-fn origin(headers: &HeaderMap) -> String {
-    headers
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|host| host.parse::<Authority>().ok())
+/// The origin that the client used, so that links lead back the way it came; nothing when it cannot be told. HTTP/2 has
+/// it in the request's URI, HTTP/1.1 in a header.
+fn origin(uri: &Uri, headers: &HeaderMap) -> String {
+    let named = || {
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        host.parse::<Authority>().ok()
+    };
+    uri.authority()
+        .cloned()
+        .or_else(named)
         .filter(|authority| !authority.as_str().contains('@'))
         .map(|authority| format!("https://{authority}"))
         .unwrap_or_default()
