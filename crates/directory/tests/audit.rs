@@ -1,5 +1,13 @@
 //! What the SACL asks for is recorded, value by value, and nothing else.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod small;
 
 use directory::ModificationKind::{Add, Delete, Replace};

@@ -1,5 +1,13 @@
 //! A storage that fills up, or fails to sync, under a directory at work.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod small;
 
 use std::io;

@@ -3,6 +3,13 @@
 //! This test program starts itself as the victim. Afterwards everything acknowledged is there, nothing is there by
 //! half, and every change has its audit record, and every record its change.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "the victim is told by an environment variable where its file is"

@@ -1,6 +1,14 @@
 //! Random operations on the directory and on a plain model of it: afterwards both agree, every derived row follows
 //! from its record, and the audit log, played back, gives the values that are there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod small;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,13 @@
 //! Adds, modifies, renames and deletes, as clients see them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod small;
 
 use directory::ModificationKind::{Add, Delete, Increment, Replace};

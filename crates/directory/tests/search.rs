@@ -1,5 +1,13 @@
 //! Filters, scopes, pages and what is shown, over a small directory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod small;
 
 use directory::ModificationKind::{Add, Replace};

@@ -173,9 +173,9 @@ impl Snapshot {
         Ok(back.into_iter().map(|link| link.source).collect())
     }
 
-    /// Everything in the store, table by table, for tests that compare two stores.
+    /// Every row of the store, for tests that compare two stores.
     #[doc(hidden)]
-    pub fn dump(&self) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, Error> {
+    pub fn dump(&self) -> Result<Vec<DumpedRow>, Error> {
         let mut rows = Vec::new();
         for table in Table::ALL {
             self.view.scan(table, &[], None, &mut |key, value| {
@@ -186,6 +186,9 @@ impl Snapshot {
         Ok(rows)
     }
 }
+
+/// Table, key and value.
+type DumpedRow = (String, Vec<u8>, Vec<u8>);
 
 /// From `dSHeuristics` of the Directory Service object (MS-ADTS 6.1.1.2.4.1.2).
 pub(crate) fn policy(reader: &Reader<'_>) -> Policy {

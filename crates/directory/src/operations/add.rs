@@ -214,9 +214,9 @@ fn check_place(
         name: request.dn.to_string(),
     })?;
     let naming = schema.attribute_by_id(definition.rdn_attribute);
-    if !schema
+    if schema
         .attribute(rdn.attribute())
-        .is_some_and(|attribute| attribute.id == naming.id)
+        .is_none_or(|attribute| attribute.id != naming.id)
     {
         let why = format!(
             "a {} is named by {}, not by {}",

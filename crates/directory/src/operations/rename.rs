@@ -97,9 +97,9 @@ fn check(
         return Err(unwilling("the old relative name cannot stay as a value"));
     }
     let naming = schema.attribute_by_id(object.header.rdn_attribute);
-    if !schema
+    if schema
         .attribute(request.new_rdn.attribute())
-        .is_some_and(|attribute| attribute.id == naming.id)
+        .is_none_or(|attribute| attribute.id != naming.id)
     {
         let why = format!("the object is named by {}", naming.name);
         return Err(Error::Naming { why });

@@ -1,6 +1,8 @@
 //! What of a found object goes to the client (MS-ADTS 3.1.1.3.1.3.2, 3.1.1.3.4.1).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use ldap::controls::ExtendedDn;
 
@@ -157,29 +159,12 @@ impl Search<'_> {
                 });
             }
         }
-        let mut links: Vec<&Attribute> = Vec::new();
-        if object.header.has_links {
-            links.extend(
-                schema
-                    .attributes()
-                    .filter(|a| a.is_forward_link() && schema.allows(object.class(), a.id)),
-            );
-        }
-        if !object.dnt.is_virtual() {
-            let mut seen = Vec::new();
-            for back in reader.back_links(object.dnt, None)? {
-                if !seen.contains(&back.attribute) {
-                    seen.push(back.attribute);
-                    links.extend(schema.link_partner(schema.attribute_by_id(back.attribute)));
-                }
-            }
-        }
-        for attribute in links {
+        for (id, ends) in all_links(reader, object)? {
             // This back link is given only when it is named; the others come with `*`.
-            if !wanted(attribute.id) || attribute.id == known.key_credential_back_link {
-                continue;
+            if wanted(id) && id != known.key_credential_back_link {
+                let attribute = schema.attribute_by_id(id);
+                self.put_links(reader, attribute, attribute.name, None, &ends, attributes)?;
             }
-            self.put_links(reader, object, attribute, attribute.name, None, attributes)?;
         }
         Ok(())
     }
@@ -210,14 +195,9 @@ impl Search<'_> {
             return Ok(());
         }
         if attribute.link_id.is_some() {
-            return self.put_links(
-                reader,
-                object,
-                attribute,
-                wanted.name,
-                wanted.range,
-                attributes,
-            );
+            let ends = link_ends(reader, object, attribute)?;
+            let (name, range) = (wanted.name, wanted.range);
+            return self.put_links(reader, attribute, name, range, &ends, attributes);
         }
         let values = if let Some(values) = head_values(reader, object, attribute.id)? {
             values
@@ -280,21 +260,12 @@ impl Search<'_> {
     fn put_links<'o>(
         &self,
         reader: &Reader<'_>,
-        object: &'o Object,
         attribute: &Attribute,
         name: &str,
         range: Option<(usize, Option<usize>)>,
+        ends: &[LinkEnd],
         attributes: &mut Vec<EntryAttribute<'o>>,
     ) -> Result<(), Error> {
-        let ends = if attribute.is_forward_link() {
-            let links = reader.links(object.dnt, attribute.id)?;
-            links
-                .into_iter()
-                .map(|link| (link.target, link.payload))
-                .collect()
-        } else {
-            back_ends(reader, object, attribute)?
-        };
         if ends.is_empty() {
             return Ok(());
         }
@@ -340,20 +311,52 @@ impl Search<'_> {
     }
 }
 
-/// The objects that a back link names: one per forward value, as AD gives them.
-fn back_ends(
+/// The other object of a link value, and what stands beside its name.
+type LinkEnd = (Dnt, Vec<u8>);
+
+/// The values of one link attribute; of a back link one per forward value, as AD gives them.
+fn link_ends(
     reader: &Reader<'_>,
     object: &Object,
     attribute: &Attribute,
-) -> Result<Vec<(Dnt, Vec<u8>)>, Error> {
+) -> Result<Vec<LinkEnd>, Error> {
+    if attribute.is_forward_link() {
+        let links = reader.links(object.dnt, attribute.id)?;
+        return Ok(links.into_iter().map(|l| (l.target, l.payload)).collect());
+    }
     let Some(forward) = reader.schema.link_partner(attribute) else {
         return Ok(Vec::new());
     };
     let back = reader.back_links(object.dnt, Some(forward.id))?;
-    Ok(back
-        .into_iter()
-        .map(|link| (link.source, Vec::new()))
-        .collect())
+    Ok(back.into_iter().map(|l| (l.source, Vec::new())).collect())
+}
+
+/// All link values of an object, both ways, from one look at each table.
+fn all_links(
+    reader: &Reader<'_>,
+    object: &Object,
+) -> Result<BTreeMap<AttributeId, Vec<LinkEnd>>, Error> {
+    let mut all: BTreeMap<AttributeId, Vec<LinkEnd>> = BTreeMap::new();
+    if object.header.has_links {
+        reader.link_rows(object.dnt, None, &mut |link, row| {
+            if row.is_present {
+                let ends = all.entry(link.attribute).or_default();
+                ends.push((link.target, link.payload));
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    if !object.dnt.is_virtual() {
+        for link in reader.back_links(object.dnt, None)? {
+            let forward = reader.schema.attribute_by_id(link.attribute);
+            if let Some(back) = reader.schema.link_partner(forward) {
+                all.entry(back.id)
+                    .or_default()
+                    .push((link.source, Vec::new()));
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The part of `total` values to give, and whether the name must say so.

@@ -13,6 +13,7 @@ mod value;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ldap::Scope;
 use types::Dn;
@@ -153,21 +154,25 @@ impl Search<'_> {
             done: SearchDone::default(),
             failed: None,
         };
-        candidates.visit(
-            &reader,
-            after,
-            &mut |dnt| match self.step(dnt, &mut progress, sink) {
-                Ok(flow) => flow,
-                Err(error) => {
-                    progress.failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
+        candidates.visit(&reader, after, &mut |dnt| {
+            if self.is_stopped() {
+                return ControlFlow::Break(());
+            }
+            self.step(dnt, &mut progress, sink).unwrap_or_else(|error| {
+                progress.failed = Some(error);
+                ControlFlow::Break(())
+            })
+        })?;
         match progress.failed {
             Some(error) => Err(error),
             None => Ok(progress.done),
         }
+    }
+
+    /// Whether nobody waits for more. What was found so far is then all.
+    fn is_stopped(&self) -> bool {
+        let stop = self.request.stop.as_ref();
+        stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Looks at one candidate.
