@@ -203,6 +203,23 @@ fn main() {
                 .unwrap();
         });
         concurrent(&directory, &parent);
+        // What a kill at this moment would leave behind.
+        std::fs::copy(&path, folder.path().join("killed.redb")).unwrap();
+    }
+    {
+        let start = Instant::now();
+        let directory = Directory::open(&folder.path().join("killed.redb"), options()).unwrap();
+        println!(
+            "open after a kill: {:.0} ms",
+            start.elapsed().as_secs_f64() * 1e3
+        );
+        let start = Instant::now();
+        let findings = directory.snapshot().verify().unwrap();
+        println!(
+            "verify: {} findings, {:.1} s",
+            findings.len(),
+            start.elapsed().as_secs_f64()
+        );
     }
     let start = Instant::now();
     let directory = Directory::open(&path, options()).unwrap();

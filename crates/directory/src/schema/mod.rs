@@ -151,8 +151,9 @@ impl Schema {
         !since_2016 || self.level == SchemaLevel::WindowsServer2016
     }
 
-    /// By `lDAPDisplayName` (any case) or OID.
+    /// By `lDAPDisplayName` (any case) or OID. The option `;binary` changes nothing, as in AD.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        let name = name.strip_suffix(";binary").unwrap_or(name);
         find_folded(&self.attribute_by_name, name).map(|id| self.attribute_by_id(*id))
     }
 
