@@ -60,6 +60,7 @@ impl Engine {
             let first = self.import(Connector::Ad, false, now);
             match first {
                 Ok(_) => {
+                    let now = self.moment(now);
                     self.confirm(&mut report, now)?;
                     self.settle_written(now)?;
                 }
@@ -101,6 +102,7 @@ impl Engine {
             self.step(Step::Sent(*done, total, &write.plan.name))?;
             sent.push((write, outcome));
         }
+        let now = self.moment(now);
         let transaction = self.state.begin()?;
         for (write, outcome) in &sent {
             self.note_outcome(write, outcome, cycle, report, now)?;

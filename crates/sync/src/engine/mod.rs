@@ -12,8 +12,9 @@ mod import;
 pub(crate) mod synchronise;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use types::Timestamp;
+use types::{Clock, Timestamp};
 
 use crate::Error;
 use crate::connector::{Account, Anchor, Connector, ConnectorError, SchemaProbe, Source, Target};
@@ -87,6 +88,7 @@ pub struct Engine {
     observer: Observer,
     account: Account,
     fence: i64,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -116,7 +118,19 @@ impl Engine {
             observer,
             account: Account::default(),
             fence: 0,
+            clock: None,
         }
+    }
+
+    /// Stamps receipts with the moment in which the directory said yes, by this clock. Without one they have the
+    /// moment in which the cycle began.
+    pub fn set_clock(&mut self, clock: Arc<dyn Clock>) {
+        self.clock = Some(clock);
+    }
+
+    /// The present moment, as far as it is known.
+    fn moment(&self, begun: Timestamp) -> Timestamp {
+        self.clock.as_ref().map_or(begun, |clock| clock.now())
     }
 
     /// Has every step shown to `observer`.

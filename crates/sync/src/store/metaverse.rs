@@ -130,11 +130,15 @@ impl State {
         Ok(())
     }
 
-    /// The person is in order until something changes.
+    /// The person is in order until something changes; what failed for it before is history.
     pub(crate) fn settle_person(&self, person: i64) -> Result<(), Error> {
-        self.db
-            .prepare_cached("UPDATE person SET pending = 0 WHERE id = ?1")?
-            .execute([person])?;
+        let each = [
+            "UPDATE person SET pending = 0 WHERE id = ?1",
+            "DELETE FROM attempt WHERE anchor IN (SELECT anchor FROM object WHERE person = ?1 AND connector = 'ad')",
+        ];
+        for sql in each {
+            self.db.prepare_cached(sql)?.execute([person])?;
+        }
         Ok(())
     }
 

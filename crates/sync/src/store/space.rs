@@ -91,9 +91,18 @@ impl State {
         Ok(query.query_row([id], object_row).optional()?)
     }
 
-    /// Objects of the directory with their names, in the order in which they were first seen.
-    pub fn directory_objects(&self, limit: u32) -> Result<Vec<(Anchor, String)>, Error> {
-        let sql = "SELECT anchor, name FROM object WHERE connector = 'ad' ORDER BY id LIMIT ?1";
+    /// Objects of the directory with their names, those that are joined to a cloud object or all.
+    pub fn directory_objects(
+        &self,
+        joined: bool,
+        limit: u32,
+    ) -> Result<Vec<(Anchor, String)>, Error> {
+        let sql = if joined {
+            "SELECT a.anchor, a.name FROM object c JOIN object a ON a.person = c.person AND a.connector = 'ad' \
+             WHERE c.connector = 'cloud' ORDER BY a.id LIMIT ?1"
+        } else {
+            "SELECT anchor, name FROM object WHERE connector = 'ad' ORDER BY id LIMIT ?1"
+        };
         let mut query = self.db.prepare(sql)?;
         let rows = query.query_map([limit], |row| {
             Ok((Anchor::new(row.get::<_, String>(0)?), row.get(1)?))

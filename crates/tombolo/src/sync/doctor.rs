@@ -9,14 +9,19 @@ use sync::mend::{Mend, Reason};
 use sync::{Engine, Options};
 
 use super::config::Config;
-use super::{Versioned, show};
+use super::{EXIT_CODES, Versioned, show};
 use crate::io::{Exit, Failure, Shell, Tell, table};
 
 /// Check permissions and schema, and show the lines that mend them
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Command {
     /// What to check; both without it
     what: Option<What>,
+
+    /// Ask for everybody's permissions, not only for those who have a user in the cloud
+    #[arg(long)]
+    everybody: bool,
 
     /// Ask for the permissions on at most so many objects
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
@@ -86,7 +91,7 @@ fn examine(command: &Command, engine: &mut Engine) -> Result<Findings, Failure> 
     if command.what == Some(What::Schema) {
         findings.denied.clear();
     } else {
-        permissions(command.limit, engine, &mut findings)?;
+        permissions(command, engine, &mut findings)?;
     }
     if command.what == Some(What::Permissions) {
         findings.lacks.clear();
@@ -109,10 +114,14 @@ fn examine(command: &Command, engine: &mut Engine) -> Result<Findings, Failure> 
     Ok(findings)
 }
 
-fn permissions(limit: u32, engine: &mut Engine, findings: &mut Findings) -> Result<(), Failure> {
+fn permissions(
+    command: &Command,
+    engine: &mut Engine,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
     let objects = engine
         .state()
-        .directory_objects(limit)
+        .directory_objects(!command.everybody, command.limit)
         .tell("the sync state cannot be read")?;
     let names: BTreeMap<_, _> = objects.iter().cloned().collect();
     let anchors: Vec<_> = names.keys().cloned().collect();
@@ -166,7 +175,9 @@ fn told(findings: &Findings, shell: &mut Shell) -> Result<(), Failure> {
         shell.line(format!("schema: has no {name}"))?;
     }
     if findings.checked == 0 {
-        shell.line("permissions: no objects are known yet; run `tombolo sync plan` first")?;
+        shell.line(
+            "permissions: no users are known in both systems yet; run `tombolo sync plan` first",
+        )?;
     } else {
         let denied = findings.denied.len();
         shell.line(format!(

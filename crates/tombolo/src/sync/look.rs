@@ -8,15 +8,17 @@ use types::Timestamp;
 
 use super::config::Config;
 use super::work::in_words;
-use super::{Versioned, show};
+use super::{EXIT_CODES, Versioned, show};
 use crate::io::{Exit, Failure, Shell, Tell};
 
 /// Show how the last cycle ended and what is open
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Status {}
 
 /// Show where each value of a person comes from, and what the rules make of it
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Explain {
     /// Distinguished name, account name, principal name, GUID, SID or source anchor
     #[arg(value_name = "USER")]
@@ -25,6 +27,7 @@ pub(super) struct Explain {
 
 /// Print the receipts of written values as JSON Lines, for detection
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Receipts {
     /// The sequence number of the last receipt that you have
     #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sync::rules::{Rule, RuleSet, SHIPPED};
 
-use super::Versioned;
 use super::config::{Config, read_rules};
+use super::{EXIT_CODES, Versioned};
 use crate::io::{Exit, Failure, Shell, table};
 
 /// Check rules, list them, or print those that are shipped
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Command {
     #[command(subcommand)]
     action: Action,
@@ -82,7 +83,7 @@ fn list(rules: &RuleSet, json: bool, shell: &mut Shell) -> Result<(), Failure> {
     }
     let mut rows = table(["Rule", "Direction", "Precedence", "Flows", ""]);
     for rule in &listed {
-        let direction = format!("{:?} {}", rule.direction, rule.connector);
+        let direction = format!("{:?} {}", rule.direction, rule.connector).to_lowercase();
         let state = if rule.enabled { "" } else { "disabled" };
         let precedence = rule.precedence.to_string();
         rows.add_row([

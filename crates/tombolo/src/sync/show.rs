@@ -114,7 +114,7 @@ fn refusals(report: &CycleReport, shell: &mut Shell) -> Result<(), Failure> {
         ))?;
         shell.line(format!("why:  {}", refusal.reason))?;
         if let Some(message) = refusal.message {
-            shell.line(format!("      the directory said {message}"))?;
+            shell.line(format!("      {message}"))?;
         }
         match refusal.mend {
             Some(mend) if told.contains(&mend) => shell.line("next: as above")?,

@@ -8,11 +8,12 @@ use sync::{CycleReport, Engine, Options, Outcome, Step};
 use types::Clock;
 
 use super::config::Config;
-use super::{Versioned, show};
+use super::{EXIT_CODES, Versioned, show};
 use crate::io::{Exit, Failure, Shell, SystemClock, Tell, read_file, write_file};
 
 /// Import, plan, apply and confirm
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Run {
     #[command(flatten)]
     import: Import,
@@ -28,6 +29,7 @@ pub(super) struct Run {
 
 /// Import and plan; nothing is written to the directory
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Plan {
     #[command(flatten)]
     import: Import,
@@ -43,6 +45,7 @@ pub(super) struct Plan {
 
 /// Apply a kept plan, exactly
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Apply {
     /// What `sync plan -o` wrote
     #[arg(value_name = "FILE")]
@@ -55,6 +58,7 @@ pub(super) struct Apply {
 
 /// Show values that nobody planned, and writes that no import has seen
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Drift {
     #[command(flatten)]
     import: Import,
@@ -216,6 +220,7 @@ fn finish(report: &CycleReport, json: bool, shell: &mut Shell) -> Result<Exit, F
 
 /// Has the engine say on stderr where it is.
 pub(super) fn watched(mut engine: Engine, shell: &Shell) -> Engine {
+    engine.set_clock(std::sync::Arc::new(SystemClock));
     let progress = shell.progress("connecting", None);
     engine.observe(Box::new(move |step| {
         if let Some(text) = told(step) {
