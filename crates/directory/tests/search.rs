@@ -13,6 +13,7 @@ mod small;
 use directory::ModificationKind::{Add, Replace};
 use directory::{Directory, Error, Page, SearchRequest, Session};
 use ldap::{Filter, Scope};
+use proptest::prelude::*;
 use small::{dn, group, modify, names, new, system, user, values};
 
 /// Ada and Bob with some attributes, Team with Ada, Staff with Team and Bob.
@@ -338,4 +339,93 @@ fn extended_names_carry_guid_and_sid() {
         member.contains(";<SID=S-1-5-21-1111-2222-3333-"),
         "{member}"
     );
+}
+
+/// Filters over what `filled` holds, with terms that indexes know and terms that they do not.
+fn any_filter() -> impl Strategy<Value = String> {
+    let ada = dn("CN=Ada Lovelace,OU=Users");
+    let (team, staff) = (dn("CN=Team,OU=Users"), dn("CN=Staff,OU=Users"));
+    let terms: Vec<String> = [
+        "(objectClass=*)",
+        "(objectClass=user)",
+        "(objectClass=group)",
+        "(objectClass=computer)",
+        "(objectCategory=person)",
+        "(sAMAccountName=bob)",
+        "(sAMAccountName=nobody)",
+        "(cn=A*)",
+        "(cn=*o*)",
+        "(mail=*)",
+        "(manager=*)",
+        "(memberOf=*)",
+        "(isDeleted=TRUE)",
+        "(isDeleted=*)",
+        "(anr=ada)",
+        "(noSuchAttribute=x)",
+        "(uSNChanged>=4110)",
+        "(uSNChanged<=4115)",
+        "(primaryGroupID=513)",
+        "(userAccountControl:1.2.840.113556.1.4.803:=2)",
+        "(name=Team)",
+        "(displayName=*)",
+        "(objectSid=S-1-5-18)",
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .chain([
+        format!("(memberOf={team})"),
+        format!("(member={ada})"),
+        format!("(distinguishedName={ada})"),
+        format!("(memberOf:1.2.840.113556.1.4.1941:={staff})"),
+        format!("(member:1.2.840.113556.1.4.1941:={ada})"),
+        format!("(manager={ada})"),
+    ])
+    .collect();
+    let list = |inner| {
+        proptest::collection::vec(inner, 0..4).prop_map(|filters: Vec<String>| filters.concat())
+    };
+    proptest::sample::select(terms).prop_recursive(3, 16, 4, move |inner| {
+        prop_oneof![
+            list(inner.clone()).prop_map(|filters| format!("(&{filters})")),
+            list(inner.clone()).prop_map(|filters| format!("(|{filters})")),
+            inner.prop_map(|filter| format!("(!{filter})")),
+        ]
+    })
+}
+
+#[test]
+fn an_index_finds_what_looking_at_everything_finds() {
+    let directory = filled();
+    system(&directory, group("Gone", &[])).unwrap();
+    let gone = directory::DeleteRequest {
+        name: dn("CN=Gone,OU=Users").into(),
+        tree: false,
+    };
+    system(&directory, directory::Operation::Delete(gone)).unwrap();
+    let show = |filter: &str, scope| {
+        let mut request =
+            SearchRequest::new(dn(""), scope, filter.parse().unwrap()).with_attributes(["1.1"]);
+        request.show_deleted = true;
+        request.base = if scope == Scope::SingleLevel {
+            dn("OU=Users").into()
+        } else {
+            dn("").into()
+        };
+        directory.find_all(&Session::system(), &request).unwrap()
+    };
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 200,
+        ..Default::default()
+    });
+    runner
+        .run(&any_filter(), |filter| {
+            // No index knows this bit, which nobody has set: the whole has to be looked through.
+            let everywhere =
+                format!("(|{filter}(userAccountControl:1.2.840.113556.1.4.803:=1073741824))");
+            for scope in [Scope::WholeSubtree, Scope::SingleLevel] {
+                prop_assert_eq!(show(&filter, scope), show(&everywhere, scope), "{}", filter);
+            }
+            Ok(())
+        })
+        .unwrap();
 }
