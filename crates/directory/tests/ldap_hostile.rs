@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "helpers of tests, which clippy does not take for tests; a test opens its own sockets"
 )]
@@ -24,21 +23,33 @@ struct Served {
 }
 
 fn served(options: Options) -> Served {
-    let clock = Arc::new(VirtualClock::new(Timestamp::from_unix_seconds(1_780_000_000)));
+    let clock = Arc::new(VirtualClock::new(Timestamp::from_unix_seconds(
+        1_780_000_000,
+    )));
     let own = directory::Options::new(clock, Box::new(SeededEntropy::new(1)));
     let server = Server::new(Directory::in_memory(own).unwrap(), options);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
     let address = listener.local_addr().unwrap();
     runtime.spawn(async move { server.serve_listener(listener, Transport::Plain).await });
-    Served { address, _runtime: runtime }
+    Served {
+        address,
+        _runtime: runtime,
+    }
 }
 
 impl Served {
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 
@@ -104,12 +115,19 @@ fn deep_search(depth: usize) -> Vec<u8> {
 #[track_caller]
 fn check_notice(served: &Served, bytes: &[u8]) {
     let said = served.says(bytes);
-    let Some(Message { id: 0, operation: Operation::ExtendedResponse(notice), .. }) = said.last()
+    let Some(Message {
+        id: 0,
+        operation: Operation::ExtendedResponse(notice),
+        ..
+    }) = said.last()
     else {
         panic!("no notice of disconnection: {said:?}")
     };
     assert_eq!(notice.result.code, ResultCode::PROTOCOL_ERROR);
-    assert_eq!(notice.oid.as_deref(), Some(ldap::extended::NOTICE_OF_DISCONNECTION));
+    assert_eq!(
+        notice.oid.as_deref(),
+        Some(ldap::extended::NOTICE_OF_DISCONNECTION)
+    );
     served.check_alive();
 }
 
@@ -122,7 +140,10 @@ fn what_is_no_ldap_is_told_so_and_hung_up_on() {
     check_notice(&served, &[0x30, 0x05, 2, 1, 1, 0x7F, 0]);
     check_notice(&served, &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]);
     // A bind whose inner lengths lie.
-    check_notice(&served, &[0x30, 0x0C, 2, 1, 1, 0x60, 0x7F, 2, 1, 3, 4, 0, 0x80, 0]);
+    check_notice(
+        &served,
+        &[0x30, 0x0C, 2, 1, 1, 0x60, 0x7F, 2, 1, 3, 4, 0, 0x80, 0],
+    );
 }
 
 #[test]
@@ -130,10 +151,16 @@ fn bombs_do_not_go_off() {
     let served = served(Options::default());
     // Announced lengths are not believed: nothing is set aside for them.
     check_notice(&served, &[0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF]);
-    check_notice(&served, &[0x30, 0x88, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0]);
+    check_notice(
+        &served,
+        &[0x30, 0x88, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0],
+    );
     check_notice(&served, &[0x30, 0x84, 0x00, 0x98, 0x96, 0x80]);
     // Many empty parts, which take more memory than they took on the wire.
-    check_notice(&served, &search(Filter::And(vec![Filter::And(Vec::new()); 5_000])));
+    check_notice(
+        &served,
+        &search(Filter::And(vec![Filter::And(Vec::new()); 5_000])),
+    );
     // The last is as deep as a message may be long.
     for depth in [40, 1_000, 40_000] {
         check_notice(&served, &deep_search(depth));
@@ -178,7 +205,10 @@ fn messages_in_pieces_and_in_heaps_are_the_same_messages() {
 
 #[test]
 fn clients_that_stall_are_let_go() {
-    let options = Options { receive_time_max: Duration::from_millis(200), ..Options::default() };
+    let options = Options {
+        receive_time_max: Duration::from_millis(200),
+        ..Options::default()
+    };
     let served = served(options);
     let mut half = served.connect();
     half.write_all(&[0x30, 0x84, 0, 0]).unwrap();
@@ -191,7 +221,10 @@ fn clients_that_stall_are_let_go() {
 
 #[test]
 fn connections_beyond_the_limit_are_told_to_come_back() {
-    let served = served(Options { connections_max: 2, ..Options::default() });
+    let served = served(Options {
+        connections_max: 2,
+        ..Options::default()
+    });
     let mut kept: Vec<TcpStream> = (0..2).map(|_| served.connect()).collect();
     // An answer on each shows that both have their place.
     for stream in &mut kept {
@@ -212,7 +245,10 @@ fn connections_beyond_the_limit_are_told_to_come_back() {
 #[test]
 fn start_tls_without_a_certificate_is_refused_and_the_talk_goes_on() {
     let served = served(Options::default());
-    let request = ldap::ExtendedRequest { oid: ldap::extended::START_TLS.to_owned(), value: None };
+    let request = ldap::ExtendedRequest {
+        oid: ldap::extended::START_TLS.to_owned(),
+        value: None,
+    };
     let start = Message::new(1, Operation::ExtendedRequest(request)).encode();
     let said = served.says(&[start, root_dse(2)].concat());
     assert_eq!(said.len(), 3);

@@ -30,6 +30,9 @@ pub(super) enum Step {
     Close,
 }
 
+/// A name and the password that should prove it.
+type Credentials = (String, Secret<Vec<u8>>);
+
 /// The state of a conversation.
 pub(super) struct Conversation {
     pub(super) shared: Arc<Shared>,
@@ -158,7 +161,7 @@ impl Conversation {
         &self,
         bind: BindRequest,
         controls: &[Control],
-    ) -> Result<Option<(String, Secret<Vec<u8>>)>, LdapResult> {
+    ) -> Result<Option<Credentials>, LdapResult> {
         Asked::read(controls)?;
         if bind.version != 3 {
             let comment = "The server supports version 3 of the protocol";
