@@ -255,6 +255,24 @@ fn the_nineteen_cases_of_key_writes() {
 }
 
 #[test]
+fn a_refusal_tells_nothing_about_the_values() {
+    // Without the right, a guess that is right must look like one that is wrong.
+    let served = house();
+    let (key, guess) = (own_key(PC1, 1), own_key(PC1, 2));
+    for values in [vec![key.clone()], vec![]] {
+        given(&served, PC1, &values);
+        for guess in [&key, &guess] {
+            for kind in ["add", "delete", "replace"] {
+                let code = write(&served, OTHER, PC1, kind, std::slice::from_ref(guess));
+                assert_eq!(code, REFUSED, "{kind}, {} values", values.len());
+            }
+        }
+        assert_eq!(write(&served, OTHER, PC1, "delete", &[]), REFUSED);
+        assert_eq!(write(&served, OTHER, PC1, "replace", &[]), REFUSED);
+    }
+}
+
+#[test]
 fn membership_in_key_admins_decides() {
     let served = house();
     let value = garbage(TEST_USER);

@@ -34,7 +34,7 @@ pub use proof::Authorized;
 pub use read::{Readable, may_see};
 pub use security_descriptor::{Outcome, Token};
 pub use token::token;
-pub use write::{authorize_add, authorize_delete, authorize_modify, authorize_rename};
+pub use write::{authorize_add, authorize_attempt, authorize_delete, authorize_modify, authorize_rename};
 
 use crate::schema::{Attribute, ClassId, Schema};
 

@@ -8,7 +8,7 @@ use security_descriptor::{Rights, Token};
 use types::{Dn, Guid};
 
 use super::{AttributeWrite, Policy, Target, WriteContext, rights};
-use crate::schema::Schema;
+use crate::schema::{Attribute, Schema};
 
 /// Whether a validated write covers `write`, which WP does not.
 pub(super) fn is_covered(
@@ -21,7 +21,7 @@ pub(super) fn is_covered(
     write: &AttributeWrite,
 ) -> bool {
     let attribute = schema.attribute_by_id(write.attribute);
-    let Some(right) = right_for(attribute.guid, attribute.name) else {
+    let Some(right) = right_for(attribute) else {
         return false;
     };
     if !granted.allows_validated_write(right) {
@@ -42,8 +42,9 @@ pub(super) fn is_covered(
     }
 }
 
-fn right_for(attribute: Guid, name: &str) -> Option<Guid> {
-    match (attribute, name) {
+/// The validated write that may let values of this attribute pass.
+pub(super) fn right_for(attribute: &Attribute) -> Option<Guid> {
+    match (attribute.guid, attribute.name) {
         (rights::KEY_CREDENTIAL_LINK, _) => Some(rights::VALIDATED_WRITE_COMPUTER),
         (rights::SELF_MEMBERSHIP, _) => Some(rights::SELF_MEMBERSHIP),
         (rights::VALIDATED_SPN, _) => Some(rights::VALIDATED_SPN),

@@ -117,6 +117,31 @@ fn authorize_attributes_on_add(
     })
 }
 
+/// May the caller write these attributes at all, whatever the values?
+///
+/// Asked before the values are looked at: an answer such as "there already" or "not there" would otherwise tell them
+/// to whoever guesses. The descriptor has rights of its own, see [`authorize_modify`].
+pub fn authorize_attempt(
+    schema: &Schema,
+    token: &Token,
+    target: &Target<'_>,
+    attributes: impl IntoIterator<Item = AttributeId>,
+) -> Result<(), Denied> {
+    let granted = rights_on(token, target);
+    let descriptor = schema.known().security_descriptor;
+    for id in attributes.into_iter().filter(|id| *id != descriptor) {
+        let attribute = schema.attribute_by_id(id);
+        let path = path_of(schema, target.class, attribute);
+        let may_write = granted.allows(AccessMask::WRITE_PROPERTY, &path)
+            || validated::right_for(attribute)
+                .is_some_and(|right| granted.allows_validated_write(right));
+        if !may_write {
+            return Err(denied_attribute(schema, target.guid, id));
+        }
+    }
+    Ok(())
+}
+
 /// May these values be written?
 pub fn authorize_modify(
     schema: &Schema,

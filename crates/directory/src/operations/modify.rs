@@ -11,7 +11,7 @@ use types::Dn;
 use super::audit::{self, Deed, ValueChange};
 use super::{NewPassword, Refused, account, add, descriptor, password, values};
 use crate::access::{
-    AttributeWrite, Authorized, ModifyDraft, PasswordWrite, WriteContext, authorize_modify,
+    self, AttributeWrite, Authorized, ModifyDraft, PasswordWrite, WriteContext, authorize_modify,
 };
 use crate::error::AttributeProblem;
 use crate::model::{
@@ -53,6 +53,7 @@ pub(super) fn modify(
         let why = "schema objects and deleted objects are not modified";
         return Err(Error::unwilling(win32::ERROR_DS_UNWILLING_TO_PERFORM, why).into());
     }
+    authorize_attempt(transaction, session, request, &object)?;
     let mut work = Work::default();
     for step in &request.modifications {
         play(transaction, session, &object, request, step, &mut work)?;
@@ -71,6 +72,23 @@ pub(super) fn modify(
         changed,
         password,
     )?)
+}
+
+/// Before any value is looked at, so that no answer tells a value to whoever may not write it.
+fn authorize_attempt(
+    transaction: &Transaction<'_>,
+    session: &Session,
+    request: &ModifyRequest,
+    object: &Object,
+) -> Result<(), Refused> {
+    let schema = transaction.schema;
+    let reader = transaction.reader();
+    let descriptor = reader.descriptor(object.descriptor_id())?;
+    let target = Reader::target(object, &descriptor);
+    let steps = request.modifications.iter();
+    let written = steps.filter_map(|step| Some(schema.attribute(&step.attribute)?.id));
+    access::authorize_attempt(schema, session.token(), &target, written)
+        .map_err(|denied| Refused::denied(transaction, session, object, denied))
 }
 
 fn play(
