@@ -707,3 +707,51 @@ fn an_add_without_values_is_a_constraint_violation() {
     );
     assert_eq!(added.unwrap_err().code(), ResultCode::CONSTRAINT_VIOLATION);
 }
+
+#[test]
+fn what_may_not_be_read_may_not_be_searched_or_compared() {
+    let domain = Domain::new();
+    domain.user("reader", &[]);
+    let value = format!("B:8:DEADBEEF:{TEST_USER}");
+    domain
+        .change(
+            &domain.system,
+            TEST_USER,
+            ModificationKind::Add,
+            KEYS,
+            &[&value],
+        )
+        .unwrap();
+    let present = || Filter::Present(KEYS.into());
+    let answers = || {
+        let reader = domain.session("reader");
+        let found = |filter| {
+            let request = SearchRequest::new(domain.dn(TEST_USER), Scope::BaseObject, filter);
+            domain.directory.find_all(&reader, &request).unwrap().len()
+        };
+        let same = Filter::equality(KEYS, value.as_str());
+        let counts = [
+            found(present()),
+            found(Filter::Not(Box::new(present()))),
+            found(same.clone()),
+            found(Filter::Not(Box::new(same))),
+        ];
+        let name = Name::Dn(domain.dn(TEST_USER));
+        let compared = domain
+            .directory
+            .compare(&reader, &name, KEYS, value.as_bytes());
+        (counts, matches!(compared, Ok(true)))
+    };
+    assert_eq!(answers(), ([1, 0, 1, 0], true));
+    let member = format!("CN=S-1-5-11,CN=ForeignSecurityPrincipals,{DOMAIN}");
+    domain
+        .change(
+            &domain.system,
+            "CN=Pre-Windows 2000 Compatible Access,CN=Builtin",
+            ModificationKind::Delete,
+            "member",
+            &[&member],
+        )
+        .unwrap();
+    assert_eq!(answers(), ([0, 0, 0, 0], false));
+}
