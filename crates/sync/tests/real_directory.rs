@@ -143,3 +143,46 @@ fn the_story_on_a_real_directory() {
         engine.state().receipts(0, 100).expect("receipts").len()
     );
 }
+
+/// The same with an account that has no right (name it in `SYNC_BIND`): what the permission check foresees is what the
+/// directory says when it is tried.
+#[test]
+#[ignore = "needs a directory and an account without the right; see the top of the file"]
+fn the_refusal_on_a_real_directory() {
+    let user = setting("SYNC_USER").expect("SYNC_USER");
+    let rules = RuleSet::shipped().expect("rules");
+    let cloud = MemoryCloud::default();
+    let (state, target) = (State::in_memory().expect("state"), Box::new(directory()));
+    let mut engine = Engine::new(
+        state,
+        rules.clone(),
+        Box::new(cloud.clone()),
+        target,
+        Options::default(),
+    );
+    engine.cycle(now()).expect("first cycle");
+    let explained = sync::explain(engine.state(), &rules, &user).expect("the user is known");
+    let object = explained
+        .objects
+        .iter()
+        .find(|o| o.connector == Connector::Ad)
+        .expect("object");
+    cloud.add_user(
+        "refused@corp.contoso.com",
+        object.anchor.as_str().parse().expect("GUID"),
+    );
+    let draft = Draft::new(b"id", b"material", KeyUsage::FIDO, KeySource::AZURE_AD);
+    cloud.add_key(
+        "refused@corp.contoso.com",
+        draft.to_raw_blob().expect("fits").encode(),
+    );
+    for preflight in [true, false] {
+        engine.options_mut().preflight = preflight;
+        let report = engine.cycle(now()).expect("a cycle");
+        assert_eq!(report.outcome, Outcome::Refused);
+        let refusals = report.refusals();
+        assert_eq!(refusals[0].reason, sync::mend::Reason::NoRight);
+        println!("{}: {:?}", refusals[0].name, refusals[0].message);
+        assert_eq!(refusals[0].message.is_some(), !preflight);
+    }
+}
