@@ -1,6 +1,10 @@
 //! `tombolo softkey` from outside: a life with a PIN, refusals in words, and a process that is killed.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which may stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which may stop"
+)]
 #![allow(clippy::disallowed_methods, reason = "a test is its own top floor")]
 
 use std::io::{BufRead, BufReader};
