@@ -152,6 +152,15 @@ fn ldif_in_base64() {
 }
 
 #[test]
+fn a_hostile_line_takes_no_longer_than_its_length() {
+    // Bug: each of these names unfolded the whole rest of the line, which made a file of 2 MB take minutes.
+    let text = "msDS-KeyCredentialLink:: ".repeat(80_000);
+    check(&text, &["in:1 - broken: the base64"]);
+    let text = format!("{{{}", "B:2:00:x, ".repeat(20_000));
+    assert_eq!(shown(&text.replace("00", "0")).len(), 20_000);
+}
+
+#[test]
 fn space_joined_and_quoted() {
     let (a, b) = (value(1, "CN=Ada B,DC=x"), value(2, "CN=O'Brien,DC=x"));
     let expect = ["in:1 - 1 CN=Ada B,DC=x", "in:1 - 2 CN=O'Brien,DC=x"];

@@ -37,7 +37,7 @@ pub(super) fn last_dn(text: &[u8], from: usize, to: usize) -> Option<String> {
         .map(|at| from.saturating_add(at))
         .filter(|at| starts_line(*at));
     let at = found.next()?;
-    let line = unfolded_line(text.get(at..)?);
+    let (line, _) = unfolded_line(text.get(at..)?);
     let value = line.get(3..)?;
     let value = match value.strip_prefix(b":") {
         Some(encoded) => BASE64.decode(encoded.trim_ascii()).ok()?,
@@ -46,19 +46,20 @@ pub(super) fn last_dn(text: &[u8], from: usize, to: usize) -> Option<String> {
     Some(String::from_utf8_lossy(&value).into_owned())
 }
 
-/// A line with its continuations, from the start of `text`.
-fn unfolded_line(text: &[u8]) -> Vec<u8> {
+/// A line with its continuations, from the start of `text`, and how many bytes it took.
+fn unfolded_line(text: &[u8]) -> (Vec<u8>, usize) {
     let mut line = Vec::new();
-    let mut rest = text
+    let text = text
         .get(..text.len().min(4 * BLOB_BYTES_MAX))
         .unwrap_or(text);
+    let mut rest = text;
     loop {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (piece, tail) = rest.split_at(end);
         line.extend_from_slice(piece.strip_suffix(b"\r").unwrap_or(piece));
         match fold_bytes(tail, false).and_then(|fold| tail.get(fold..)) {
             Some(next) => rest = next,
-            None => return line,
+            None => return (line, text.len().saturating_sub(tail.len())),
         }
     }
 }
@@ -112,7 +113,9 @@ impl Iterator for Encoded<'_> {
                 continue;
             };
             if is_option {
-                let base64 = unfolded_line(encoded);
+                let (base64, used) = unfolded_line(encoded);
+                // Nothing else stands on this line; looking at it again would make long lines slow.
+                self.at = self.at.checked_add(options)?.checked_add(used)?;
                 return Some(EncodedValue { start, base64 });
             }
         }
