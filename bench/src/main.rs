@@ -2,19 +2,27 @@
 //!
 //! Build with `--release`; ratios, not absolute figures, are what the claims quote.
 
+mod keycred;
 mod ldap_search;
+mod sync_plan;
 
 use clap::Parser;
 
 /// Measures a part of the system against a named peer
 #[derive(Debug, Parser)]
 enum Bench {
+    /// Decoding key credentials with both hashes checked, ours against pydsinternals'
+    Keycred(keycred::Arguments),
     /// An LDAP equality search with access checks: CPU per search, ours against slapd's
     Ldap(ldap_search::Arguments),
+    /// The sync's plan over growing numbers of users and of changes: its time should follow the changes
+    SyncPlan(sync_plan::Arguments),
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match Bench::parse() {
+        Bench::Keycred(arguments) => keycred::run(&arguments),
         Bench::Ldap(arguments) => ldap_search::run(&arguments),
+        Bench::SyncPlan(arguments) => sync_plan::run(&arguments),
     }
 }
