@@ -1,6 +1,10 @@
 //! `tombolo keys show` from outside: what it reads, how it ends, and that a reader may go away.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which may stop")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test makes the files that the command reads"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
