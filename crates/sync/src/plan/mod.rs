@@ -4,6 +4,7 @@
 //! exactly: [`crate::Engine::apply`] refuses an object whose values are no longer those that the plan saw.
 
 mod build;
+mod decide;
 mod preflight;
 
 use serde::{Deserialize, Serialize};
