@@ -117,7 +117,7 @@ fn decide(case: &Case<'_>, reasons: &[Reason], score: i32, tier: Tier) -> (Word,
         (true, false) => (Word::Planted, Confidence::High),
         (false, true) if score < SUSPICIOUS_FROM => (Word::LegitimateWriteback, Confidence::High),
         (false, true) => (Word::Suspicious, Confidence::Medium),
-        (false, false) => by_score(case, score),
+        (false, false) => by_score(case, score, tier),
     };
     match word {
         // Nothing was written.
@@ -131,18 +131,23 @@ fn decide(case: &Case<'_>, reasons: &[Reason], score: i32, tier: Tier) -> (Word,
     }
 }
 
-fn by_score(case: &Case<'_>, score: i32) -> (Word, Confidence) {
+fn by_score(case: &Case<'_>, score: i32, tier: Tier) -> (Word, Confidence) {
     let sure = |margin: i32| match margin {
         40.. => Confidence::High,
         15.. => Confidence::Medium,
         _ => Confidence::Low,
     };
+    // With everything on the table, less of it is needed.
+    let whole = if tier == Tier::T3 { 20 } else { 0 };
     if score >= PLANTED_FROM {
-        (Word::Planted, sure(score - PLANTED_FROM))
+        (Word::Planted, sure(score - PLANTED_FROM + whole))
     } else if score >= SUSPICIOUS_FROM {
         (Word::Suspicious, sure(score - SUSPICIOUS_FROM))
     } else if score <= LEGITIMATE_DOWN_TO {
-        (case.legitimate_word(), sure(LEGITIMATE_DOWN_TO - score))
+        (
+            case.legitimate_word(),
+            sure(LEGITIMATE_DOWN_TO - score + whole),
+        )
     } else {
         (Word::Unknown, Confidence::Low)
     }
