@@ -156,21 +156,22 @@ fn by_canonical_name(snapshot: &Snapshot, name: &str) -> Result<Option<Object>, 
     if !domain.eq_ignore_ascii_case(&snapshot.naming.dns_domain) {
         return Ok(None);
     }
-    let Some(mut at) = snapshot.naming.domain_head else {
-        return Ok(None);
-    };
     let reader = snapshot.reader();
+    // A part does not tell its attribute: CN=Users and OU=Users are both looked at.
+    let mut found: Vec<Dnt> = snapshot.naming.domain_head.into_iter().collect();
     for part in path.split('/') {
-        let mut next = None;
-        for attribute in ["CN", "OU"] {
-            next = next.or(reader.child(at, &types::Rdn::new(attribute, part))?);
+        let mut next = Vec::new();
+        for parent in found {
+            for attribute in ["CN", "OU"] {
+                next.extend(reader.child(parent, &types::Rdn::new(attribute, part))?);
+            }
         }
-        match next {
-            Some(child) => at = child,
-            None => return Ok(None),
-        }
+        found = next;
     }
-    reader.object(at)
+    match found.as_slice() {
+        [only] => reader.object(*only),
+        _ => Ok(None),
+    }
 }
 
 fn session(directory: &Directory, snapshot: &Snapshot, account: &Object) -> Result<Session, Error> {
