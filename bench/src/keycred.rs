@@ -46,7 +46,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let value: DnBinary = line.parse()?;
         examined(&value.binary)
     })?;
-    println!("values per second of CPU, one core, {} RSA-2048 values", lines.len());
+    println!(
+        "values per second of CPU, one core, {} RSA-2048 values",
+        lines.len()
+    );
     println!("ours, blob, KeyHash and KeyID checked       {ours_bytes:>12.0}");
     println!("ours, text, KeyHash and KeyID checked       {ours_text:>12.0}");
     if arguments.only_ours {
@@ -55,8 +58,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (parsed, hashed) = pydsinternals(&lines, arguments.rounds)?;
     println!("pydsinternals, text, no hash checked        {parsed:>12.0}");
     println!("pydsinternals, text, KeyHash checked        {hashed:>12.0}");
-    println!("ratio, both from text, theirs unchecked     {:>12.1}", ours_text / parsed);
-    println!("ratio, both from text, theirs checked       {:>12.1}", ours_text / hashed);
+    println!(
+        "ratio, both from text, theirs unchecked     {:>12.1}",
+        ours_text / parsed
+    );
+    println!(
+        "ratio, both from text, theirs checked       {:>12.1}",
+        ours_text / hashed
+    );
     Ok(())
 }
 
@@ -112,7 +121,8 @@ fn values(count: usize) -> Result<Vec<String>, Failure> {
             entropy.fill(&mut modulus);
             modulus[0] |= 0x80;
             modulus[255] |= 1;
-            let mut material = b"RSA1\0\x08\0\0\x03\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\x01\0\x01".to_vec();
+            let mut material =
+                b"RSA1\0\x08\0\0\x03\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\x01\0\x01".to_vec();
             material.extend(modulus);
             let mut random = [0; 16];
             entropy.fill(&mut random);

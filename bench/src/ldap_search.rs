@@ -96,14 +96,28 @@ const OURS: Side = Side {
     bind_name: "CORP\\testuser",
     base: "DC=corp,DC=contoso,DC=com",
     attribute: "sAMAccountName",
-    selection: &["cn", "mail", "displayName", "telephoneNumber", "objectGUID", "userPrincipalName"],
+    selection: &[
+        "cn",
+        "mail",
+        "displayName",
+        "telephoneNumber",
+        "objectGUID",
+        "userPrincipalName",
+    ],
 };
 
 const SLAPD: Side = Side {
     bind_name: "uid=testuser,dc=corp,dc=contoso,dc=com",
     base: "dc=corp,dc=contoso,dc=com",
     attribute: "uid",
-    selection: &["cn", "mail", "displayName", "telephoneNumber", "entryUUID", "employeeNumber"],
+    selection: &[
+        "cn",
+        "mail",
+        "displayName",
+        "telephoneNumber",
+        "entryUUID",
+        "employeeNumber",
+    ],
 };
 
 /// A process that ends with its owner.
@@ -130,7 +144,9 @@ impl Process {
 
     fn resident_mb(&self) -> u64 {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.0.id()));
-        let pages = statm.ok().and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
+        let pages = statm
+            .ok()
+            .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
         pages.unwrap_or(0) * 4096 / 1_000_000
     }
 }
@@ -149,14 +165,30 @@ fn measure(
     let everything: &[&str] = &["*"];
     let nothing: &[&str] = &["1.1"];
     // A warm cache is what a directory lives in.
-    load(arguments.connections, Duration::from_secs(2), arguments.users, address, side, everything)?;
+    load(
+        arguments.connections,
+        Duration::from_secs(2),
+        arguments.users,
+        address,
+        side,
+        everything,
+    )?;
     let mut figures = Vec::new();
-    for (case, selection) in
-        [("all attributes", everything), ("six attributes", side.selection), ("no attributes", nothing)]
-    {
+    for (case, selection) in [
+        ("all attributes", everything),
+        ("six attributes", side.selection),
+        ("no attributes", nothing),
+    ] {
         let time = Duration::from_secs(arguments.seconds);
         let before = process.cpu()?;
-        let load = load(arguments.connections, time, arguments.users, address, side, selection)?;
+        let load = load(
+            arguments.connections,
+            time,
+            arguments.users,
+            address,
+            side,
+            selection,
+        )?;
         let cpu = process.cpu()? - before;
         let cpu_us = cpu.as_secs_f64() * 1e6 / load.searches as f64;
         println!(
@@ -240,7 +272,8 @@ fn ask(
         let began = Instant::now();
         let received = client.search(search)?;
         let took = began.elapsed().as_micros();
-        load.latencies_us.push(u32::try_from(took).unwrap_or(u32::MAX));
+        load.latencies_us
+            .push(u32::try_from(took).unwrap_or(u32::MAX));
         load.searches += 1;
         load.bytes += u64::try_from(received)?;
     }
@@ -261,12 +294,17 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { stream, framer: Framer::new(), id: 0 })
+        Ok(Self {
+            stream,
+            framer: Framer::new(),
+            id: 0,
+        })
     }
 
     fn send(&mut self, operation: Ldap) -> Result<(), Failure> {
         self.id += 1;
-        self.stream.write_all(&Message::new(self.id, operation).encode())?;
+        self.stream
+            .write_all(&Message::new(self.id, operation).encode())?;
         Ok(())
     }
 
@@ -286,7 +324,11 @@ impl Client {
 
     fn bind(&mut self, name: &str) -> Result<(), Failure> {
         let authentication = Authentication::Simple(PASSWORD.as_bytes().to_vec().into());
-        self.send(Ldap::BindRequest(BindRequest { version: 3, name: name.to_owned(), authentication }))?;
+        self.send(Ldap::BindRequest(BindRequest {
+            version: 3,
+            name: name.to_owned(),
+            authentication,
+        }))?;
         match Message::decode(&self.frame()?, &Limits::default())?.operation {
             Ldap::BindResponse(reply) if reply.result.is_success() => Ok(()),
             other => Err(format!("bind refused: {other:?}").into()),
@@ -306,7 +348,11 @@ impl Client {
                 continue;
             }
             return match Message::decode(&frame, &Limits::default())?.operation {
-                Ldap::SearchResultDone(done) if done.code == ResultCode::SUCCESS && entries == 1 => Ok(bytes),
+                Ldap::SearchResultDone(done)
+                    if done.code == ResultCode::SUCCESS && entries == 1 =>
+                {
+                    Ok(bytes)
+                }
                 other => Err(format!("{entries} entries, then {other:?}").into()),
             };
         }
@@ -341,10 +387,17 @@ fn fill(file: &Path, users: usize) -> Result<(), Failure> {
     provision::provision(&directory, &Plan::example(PASSWORD))?;
     let began = Instant::now();
     for start in (0..users).step_by(1_000) {
-        let batch = (start..users.min(start + 1_000)).map(our_user).collect::<Result<_, Failure>>()?;
-        directory.apply_all(&Session::system(), batch).map_err(|(_, error)| error)?;
+        let batch = (start..users.min(start + 1_000))
+            .map(our_user)
+            .collect::<Result<_, Failure>>()?;
+        directory
+            .apply_all(&Session::system(), batch)
+            .map_err(|(_, error)| error)?;
     }
-    println!("  {:.0} adds/s in batches of 1,000", users as f64 / began.elapsed().as_secs_f64());
+    println!(
+        "  {:.0} adds/s in batches of 1,000",
+        users as f64 / began.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
@@ -374,8 +427,14 @@ fn person(number: usize) -> Vec<(&'static str, String)> {
         ("l", "Portland".to_owned()),
         ("postalCode", "97201".to_owned()),
         ("employeeNumber", number.to_string()),
-        ("description", "A person of the benchmark, described in a sentence of usual length.".to_owned()),
-        ("physicalDeliveryOfficeName", format!("Building {}", number % 50)),
+        (
+            "description",
+            "A person of the benchmark, described in a sentence of usual length.".to_owned(),
+        ),
+        (
+            "physicalDeliveryOfficeName",
+            format!("Building {}", number % 50),
+        ),
     ]
 }
 
@@ -394,7 +453,10 @@ fn start_ours(file: &Path) -> Result<(Process, SocketAddr), Failure> {
 
 fn serve_until_eof(file: &Path) -> Result<(), Failure> {
     let directory = Directory::open(file, options())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let server = Server::new(directory, serve::Options::default());
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
     println!("{}", listener.local_addr()?);
@@ -433,7 +495,10 @@ fn start_slapd(folder: &Path, users: usize) -> Result<(Process, SocketAddr), Fai
     if !added.success() {
         return Err("slapadd failed".into());
     }
-    println!("  {:.0} entries/s by slapadd", users as f64 / began.elapsed().as_secs_f64());
+    println!(
+        "  {:.0} entries/s by slapadd",
+        users as f64 / began.elapsed().as_secs_f64()
+    );
     // slapd cannot say which port it got: take a free one and hope for the moment in between.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let child = Command::new(program("slapd")?)
@@ -479,9 +544,15 @@ fn slapd_config(data: &Path) -> String {
 fn write_ldif(path: &Path, users: usize) -> Result<(), Failure> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
     let base = SLAPD.base;
-    writeln!(file, "dn: {base}\nobjectClass: dcObject\nobjectClass: organization\no: Contoso\ndc: corp\n")?;
+    writeln!(
+        file,
+        "dn: {base}\nobjectClass: dcObject\nobjectClass: organization\no: Contoso\ndc: corp\n"
+    )?;
     let mut write = |uid: &str, number: usize| -> Result<(), Failure> {
-        writeln!(file, "dn: uid={uid},{base}\nobjectClass: inetOrgPerson\ncn: {uid}\nuid: {uid}")?;
+        writeln!(
+            file,
+            "dn: uid={uid},{base}\nobjectClass: inetOrgPerson\ncn: {uid}\nuid: {uid}"
+        )?;
         for (attribute, value) in person(number) {
             writeln!(file, "{attribute}: {value}")?;
         }

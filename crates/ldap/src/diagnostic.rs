@@ -85,7 +85,7 @@ types::open_enum! {
     }
 }
 
-/// The build number that ends an LdapErr; the fact sheets' value, kept constant.
+/// The build number that ends an LdapErr; one of a real server, kept constant.
 const VERSION: &str = "v4563";
 
 /// Result 49: `80090308: LdapErr: ..., comment: AcceptSecurityContext error, data 52e, v4563`.
