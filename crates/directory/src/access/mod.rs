@@ -34,7 +34,9 @@ pub use proof::Authorized;
 pub use read::{Readable, may_see};
 pub use security_descriptor::{Outcome, Token};
 pub use token::token;
-pub use write::{authorize_add, authorize_attempt, authorize_delete, authorize_modify, authorize_rename};
+pub use write::{
+    authorize_add, authorize_attempt, authorize_delete, authorize_modify, authorize_rename,
+};
 
 use crate::schema::{Attribute, ClassId, Schema};
 
@@ -75,6 +77,23 @@ impl Policy {
             blocks_owner_rights: character(29) == Some('1'),
             ..Self::default()
         }
+    }
+
+    /// Adds what `msDS-Other-Settings` says, values of the form `Name=Value`:
+    /// `KeyCredentialValidatedWrite=Patched2026`, `=Spec` or `=Pre2026`. The name is ours; others are left alone.
+    #[must_use]
+    pub fn with_settings<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {
+        for (name, value) in settings.into_iter().filter_map(|text| text.split_once('=')) {
+            if !name.eq_ignore_ascii_case("KeyCredentialValidatedWrite") {
+                continue;
+            }
+            self.key_write_mode = match value.to_ascii_lowercase().as_str() {
+                "spec" => ValidatedWriteMode::Spec,
+                "pre2026" => ValidatedWriteMode::Pre2026,
+                _ => ValidatedWriteMode::Patched2026,
+            };
+        }
+        self
     }
 }
 

@@ -190,16 +190,21 @@ impl Snapshot {
 /// Table, key and value.
 type DumpedRow = (String, Vec<u8>, Vec<u8>);
 
-/// From `dSHeuristics` of the Directory Service object (MS-ADTS 6.1.1.2.4.1.2).
+/// From `dSHeuristics` and `msDS-Other-Settings` of the Directory Service object (MS-ADTS 6.1.1.2.4.1).
 pub(crate) fn policy(reader: &Reader<'_>) -> Policy {
-    let read = || {
-        let service = reader
-            .objects_of_class("nTDSService")
-            .ok()?
-            .into_iter()
-            .next()?;
-        let attribute = reader.schema.attribute("dSHeuristics")?;
-        service.text(attribute.id).map(str::to_owned)
+    let service = reader
+        .objects_of_class("nTDSService")
+        .ok()
+        .and_then(|services| services.into_iter().next());
+    let Some(service) = service else {
+        return Policy::default();
     };
-    Policy::from_heuristics(read().as_deref())
+    let attribute = |name| reader.schema.attribute(name).map(|attribute| attribute.id);
+    let heuristics = attribute("dSHeuristics").and_then(|id| service.text(id));
+    let settings = attribute("msDS-Other-Settings").map(|id| service.values(id));
+    let settings = settings
+        .into_iter()
+        .flatten()
+        .filter_map(|value| std::str::from_utf8(value).ok());
+    Policy::from_heuristics(heuristics).with_settings(settings)
 }

@@ -755,3 +755,40 @@ fn what_may_not_be_read_may_not_be_searched_or_compared() {
         .unwrap();
     assert_eq!(answers(), ([0, 0, 0, 0], false));
 }
+
+#[test]
+fn what_a_computer_may_write_is_a_setting() {
+    let domain = Domain::new();
+    let container = domain.dn("CN=Computers");
+    let computer = NewComputer {
+        container: &container,
+        name: "PC1",
+        password: Some(PASSWORD),
+    };
+    create_computer(&domain.directory, &domain.system, &computer).unwrap();
+    let session = domain
+        .directory
+        .simple_bind("CORP\\PC1$", PASSWORD.as_bytes())
+        .unwrap();
+    let dn = format!("CN=PC1,CN=Computers,{DOMAIN}");
+    // It has CustomKeyInformation, which the text of the specification forbids.
+    let key = crate::access::tests::own_key().replace("CN=pc1,DC=corp", &dn);
+    let service = "CN=Directory Service,CN=Windows NT,CN=Services,CN=Configuration";
+    for (setting, expect) in [("Patched2026", true), ("Spec", false), ("Pre2026", true)] {
+        let setting = format!("KeyCredentialValidatedWrite={setting}");
+        domain
+            .change(
+                &domain.system,
+                service,
+                ModificationKind::Replace,
+                "msDS-Other-Settings",
+                &[&setting],
+            )
+            .unwrap();
+        let added = domain.change(&session, &dn, ModificationKind::Add, KEYS, &[&key]);
+        assert_eq!(added.is_ok(), expect, "{setting}");
+        domain
+            .change(&domain.system, &dn, ModificationKind::Replace, KEYS, &[])
+            .unwrap();
+    }
+}
