@@ -13,8 +13,8 @@ const GROUPS_COUNT_MAX: usize = 4096;
 /// The token of the account `user`.
 ///
 /// `first` are the objects from which membership starts: the account, its primary group (with its SID, since that is
-/// not linked), and the foreign security principals of [`everybody`]. `groups_of` gives the security groups that have
-/// an object as a member.
+/// not linked), and the foreign security principals of Everyone, Authenticated Users and This Organization. `groups_of`
+/// gives the security groups that have an object as a member.
 pub fn token<Id: Copy + Eq + Hash>(
     user: Sid,
     primary_group: Option<Sid>,
