@@ -1,5 +1,7 @@
 //! Records survive their line, and the Windows form hides what Windows hides.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which may stop")]
+
 use events::{
     Change, ChangedValue, DeniedWrite, Lines, ObjectName, Operation, Origin, Record, Subject,
     WindowsEvent, to_line,
