@@ -96,16 +96,19 @@ pub(crate) fn deny(context: &Context, summary: &mut Summary) {
         let took = std::time::Duration::ZERO;
         return summary.push("deny", Count::one(false), took, "cargo-deny is missing");
     };
-    let mut command = context.command(program);
-    command.args([
-        "--log-level",
-        "error",
-        "check",
-        "licenses",
-        "bans",
-        "sources",
-    ]);
-    one(summary, "deny", &mut command);
+    for (chore, manifest) in [("deny", "Cargo.toml"), ("deny (fuzz)", "fuzz/Cargo.toml")] {
+        let mut command = context.command(&program);
+        command.args(["--log-level", "error", "--manifest-path", manifest]);
+        command.args([
+            "check",
+            "--config",
+            "deny.toml",
+            "licenses",
+            "bans",
+            "sources",
+        ]);
+        one(summary, chore, &mut command);
+    }
 }
 
 /// Side-by-side benchmarks: all of them, or one with its own options.

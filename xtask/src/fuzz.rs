@@ -90,7 +90,6 @@ pub(crate) fn smoke(context: &Context, options: &Options, summary: &mut Summary)
     build.args([
         "--quiet",
         "--release",
-        "--locked",
         "--target",
         &triple,
         "--target-dir",
