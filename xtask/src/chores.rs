@@ -100,9 +100,9 @@ pub(crate) fn deny(context: &Context, summary: &mut Summary) {
         let mut command = context.command(&program);
         command.args(["--log-level", "error", "--manifest-path", manifest]);
         command.args([
-            "check",
             "--config",
             "deny.toml",
+            "check",
             "licenses",
             "bans",
             "sources",
