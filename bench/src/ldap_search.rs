@@ -82,6 +82,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A count in a quotient; four thousand million are more than any run makes.
+fn float(count: impl TryInto<u32>) -> f64 {
+    count.try_into().map_or(f64::from(u32::MAX), f64::from)
+}
+
 /// How one server's directory looks to a client.
 struct Side {
     bind_name: &'static str,
@@ -190,10 +195,10 @@ fn measure(
             selection,
         )?;
         let cpu = process.cpu()? - before;
-        let cpu_us = cpu.as_secs_f64() * 1e6 / load.searches as f64;
+        let cpu_us = cpu.as_secs_f64() * 1e6 / float(load.searches);
         println!(
             "{name:<6} {case:<16} {:>8.0} searches/s  {cpu_us:6.1} us CPU  {:>5} bytes  p50 {:>4} us  p99 {:>5} us  {} MB",
-            load.searches as f64 / time.as_secs_f64(),
+            float(load.searches) / time.as_secs_f64(),
             load.bytes / load.searches.max(1),
             load.percentile(50),
             load.percentile(99),
@@ -396,7 +401,7 @@ fn fill(file: &Path, users: usize) -> Result<(), Failure> {
     }
     println!(
         "  {:.0} adds/s in batches of 1,000",
-        users as f64 / began.elapsed().as_secs_f64()
+        float(users) / began.elapsed().as_secs_f64()
     );
     Ok(())
 }
@@ -497,7 +502,7 @@ fn start_slapd(folder: &Path, users: usize) -> Result<(Process, SocketAddr), Fai
     }
     println!(
         "  {:.0} entries/s by slapadd",
-        users as f64 / began.elapsed().as_secs_f64()
+        float(users) / began.elapsed().as_secs_f64()
     );
     // slapd cannot say which port it got: take a free one and hope for the moment in between.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;

@@ -10,7 +10,7 @@
 )]
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -20,30 +20,30 @@ use directory::{AddRequest, Directory, Operation, Session};
 use types::{Dn, SeededEntropy, Timestamp, VirtualClock};
 
 /// The administrator's password, and everybody else's.
-pub const PASSWORD: &str = "Correct-Horse-2026";
-pub const DOMAIN: &str = "DC=corp,DC=contoso,DC=com";
-pub const ADMINISTRATOR: &str = "administrator@corp.contoso.com";
-pub const TEST_USER: &str = "CN=Test User,OU=Users,DC=corp,DC=contoso,DC=com";
+pub(crate) const PASSWORD: &str = "Correct-Horse-2026";
+pub(crate) const DOMAIN: &str = "DC=corp,DC=contoso,DC=com";
+pub(crate) const ADMINISTRATOR: &str = "administrator@corp.contoso.com";
+pub(crate) const TEST_USER: &str = "CN=Test User,OU=Users,DC=corp,DC=contoso,DC=com";
 
 /// A directory, its server, and the CA that signed the server's certificate.
-pub struct Served {
-    pub directory: Directory,
-    pub plain: SocketAddr,
-    pub tls: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) directory: Directory,
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: SocketAddr,
     files: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Served {
     /// A fresh one with `testuser` and `count` more users in OU=Users.
-    pub fn with_users(count: usize) -> Self {
+    pub(crate) fn with_users(count: usize) -> Self {
         Self::new(count, serve::Options::default())
     }
 
-    pub fn new(count: usize, options: serve::Options) -> Self {
+    pub(crate) fn new(count: usize, options: serve::Options) -> Self {
         let directory = fresh_directory(count);
         let files = tempfile::tempdir().unwrap();
-        let pki = lab::pki::Pki::new("corp.contoso.com").unwrap();
+        let pki = lab::Pki::new("corp.contoso.com").unwrap();
         std::fs::write(files.path().join("ca.pem"), pki.ca_pem()).unwrap();
         let config = pki
             .server(&["dc1.corp.contoso.com", "localhost", "127.0.0.1"])
@@ -78,32 +78,30 @@ impl Served {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.plain.port())
     }
 
-    pub fn tls_url(&self) -> String {
+    pub(crate) fn tls_url(&self) -> String {
         format!("ldaps://127.0.0.1:{}", self.tls.port())
     }
 
     /// The CA's certificate.
-    pub fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.files.path().join("ca.pem")
     }
 
     /// A file with this content.
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.files.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
     /// One of OpenLDAP's programs, which trusts the CA and reads no one's configuration.
-    pub fn openldap(&self, program: &str) -> Command {
+    pub(crate) fn openldap(&self, program: &str) -> Command {
         let mut command = Command::new(conformance::peers::program(program));
-        command
-            .env_clear()
-            .env("LDAPTLS_CACERT", self.ca());
+        command.env_clear().env("LDAPTLS_CACERT", self.ca());
         command.stdin(Stdio::null());
         command
     }
@@ -128,7 +126,7 @@ fn fresh_directory(count: usize) -> Directory {
 }
 
 /// A user of OU=Users.
-pub fn user(name: &str) -> Operation {
+pub(crate) fn user(name: &str) -> Operation {
     let dn: Dn = format!("CN={name},OU=Users,{DOMAIN}").parse().unwrap();
     Operation::Add(
         AddRequest::new(dn)
@@ -141,27 +139,27 @@ pub fn user(name: &str) -> Operation {
 
 /// What a program said, and how it ended.
 #[derive(Debug)]
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
-    pub fn by(command: &mut Command) -> Self {
+    pub(crate) fn by(command: &mut Command) -> Self {
         Self::from(command.output().unwrap())
     }
 
     /// The same, for a program that has to succeed.
     #[track_caller]
-    pub fn well(command: &mut Command) -> String {
+    pub(crate) fn well(command: &mut Command) -> String {
         let said = Self::by(command);
         assert_eq!(said.code, 0, "{command:?}: {said:?}");
         said.out
     }
 
     /// The values of an attribute in LDIF.
-    pub fn values(ldif: &str, attribute: &str) -> Vec<String> {
+    pub(crate) fn values(ldif: &str, attribute: &str) -> Vec<String> {
         let unfolded = ldif.replace("\n ", "");
         let prefix = format!("{}:", attribute.to_lowercase());
         unfolded
@@ -181,9 +179,4 @@ impl From<Output> for Said {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
-}
-
-/// Whether the file is there: for tests that wait for a peer.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

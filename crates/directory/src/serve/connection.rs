@@ -215,7 +215,9 @@ impl Connection {
             let mut sink = |chunk| sender.blocking_send(chunk).is_ok();
             work.run(&shared.directory, &session, &told, &mut sink)
         });
-        let mut abandoned = false;
+        // What came together with the search may already take it back.
+        let mut abandoned = time_max.is_some() && self.overhear(id);
+        stop.store(abandoned, Ordering::Relaxed);
         let mut alarm = std::pin::pin!(alarm(time_max));
         let mut alarm_rang = false;
         loop {
@@ -280,7 +282,11 @@ impl Connection {
                     abandoned = true;
                     continue;
                 }
-                Operation::UnbindRequest => abandoned = true,
+                Operation::UnbindRequest => {
+                    // Nobody waits for anything any more (RFC 4511 4.3).
+                    self.queue.clear();
+                    abandoned = true;
+                }
                 _ => {}
             }
             self.queued_length += length;
