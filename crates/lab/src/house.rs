@@ -80,7 +80,7 @@ impl House {
     pub fn start(options: Options) -> Result<Self, Error> {
         let listeners = options.ports.open()?;
         let addresses = listeners.addresses()?;
-        let state = tempfile::tempdir().map_err(Error::io("cannot make a state directory"))?;
+        let state = private_directory().map_err(Error::io("cannot make a state directory"))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("house")
@@ -364,6 +364,15 @@ async fn interrupted() {
 #[cfg(not(unix))]
 async fn interrupted() {
     drop(tokio::signal::ctrl_c().await);
+}
+
+/// A directory for secrets: nobody but the owner may look into it.
+fn private_directory() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("tombolo-lab-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 fn open_directory(state: &Path, options: &Options) -> Result<Directory, Error> {
