@@ -348,3 +348,27 @@ fn expressions_give_what_they_say() {
         Err("nsupported binary operator"),
     );
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever is written as an expression is compiled or refused, and what compiles can be evaluated.
+    #[test]
+    fn no_expression_panics(text in "([a-z0-9_ .()\\[\\]{}?:+*/%!=<>&|\"',-]|v|null|with_key_hash\\(v\\)){0,24}", value: Vec<u8>) {
+        if let Ok(expression) = Cel::compile(&text, &["v"]) {
+            for syntax in [Syntax::Text, Syntax::KeyCredential, Syntax::Integer, Syntax::Boolean] {
+                let _ = expression.evaluate(Input::Value(syntax, &value));
+            }
+        }
+    }
+
+    #[test]
+    fn no_rule_file_panics(text in "(\\[\\[rule\\]\\]|\n|id|scope|join|flow|expr|from|to| = |\"|\\[|\\]|[a-z .]){0,60}") {
+        let _ = read(&text);
+    }
+
+    #[test]
+    fn no_plan_file_panics(text in "\\PC{0,80}") {
+        let _ = sync::Plan::from_json(&text);
+    }
+}
