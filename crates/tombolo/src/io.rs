@@ -7,9 +7,7 @@ mod failure;
 mod ground;
 mod output;
 
-#[allow(unused_imports, reason = "commands take what they need")]
 pub(crate) use ::lab::{OsEntropy, SystemClock};
 pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
 pub(crate) use ground::{environment, read_file, read_input, write_file};
-#[allow(unused_imports, reason = "commands take what they need")]
-pub(crate) use output::{Progress, Shell, table};
+pub(crate) use output::{Shell, table};

@@ -43,14 +43,12 @@ impl Shell {
     }
 
     /// A value as one line of JSON.
-    #[allow(dead_code, reason = "for commands that stream")]
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value).tell("could not write the result as JSON")?;
         self.line(text)
     }
 
     /// Bytes as they are.
-    #[allow(dead_code, reason = "for commands that write documents")]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.write(|out| out.write_all(bytes))
     }
@@ -58,12 +56,6 @@ impl Shell {
     /// Hands everything written so far to the reader.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.write(|out| out.flush())
-    }
-
-    /// Whether the reader of stdout went away: a command that streams for ever stops then.
-    #[allow(dead_code, reason = "for commands that stream")]
-    pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed
     }
 
     /// One line for the person at the terminal, on stderr, apart from the results.
@@ -115,13 +107,11 @@ impl Progress {
     }
 
     /// `count` more units are done.
-    #[allow(dead_code, reason = "for commands that count")]
     pub(crate) fn advance(&self, count: u64) {
         self.0.inc(count);
     }
 
     /// Says what is being done now.
-    #[allow(dead_code, reason = "for commands that go in steps")]
     pub(crate) fn label(&self, label: impl Into<String>) {
         self.0.set_message(label.into());
     }
@@ -172,6 +162,6 @@ mod tests {
         };
         shell.line("lost").unwrap();
         shell.line("lost too").unwrap();
-        assert!(shell.is_closed());
+        assert!(shell.is_closed);
     }
 }
