@@ -47,7 +47,7 @@ pub(crate) fn conformance(context: &Context, names: &[String], summary: &mut Sum
     let lacks_vectors = names.is_empty() && std::env::var_os(VECTORS).is_none();
     if lacks_vectors {
         all.retain(|name| name != VECTORS_JUDGE);
-        println!(
+        say!(
             "SKIPPED (not passed): {VECTORS_JUDGE}; set {VECTORS} to DSInternals' tests to run it"
         );
     }
@@ -60,7 +60,7 @@ pub(crate) fn conformance(context: &Context, names: &[String], summary: &mut Sum
         command.args(["--test", name]);
     }
     if chosen.is_empty() {
-        println!("there is no file in conformance/tests");
+        say!("there is no file in conformance/tests");
         let took = std::time::Duration::ZERO;
         return summary.push("conformance", Count::one(false), took, "no judges");
     }
@@ -92,7 +92,7 @@ fn judges(context: &Context) -> Vec<String> {
 /// advisories` reads it where there is one.
 pub(crate) fn deny(context: &Context, summary: &mut Summary) {
     let Some(program) = run::find_program(context, "cargo-deny") else {
-        println!("cargo-deny is missing\nnext: run `cargo xtask peers`");
+        say!("cargo-deny is missing\nnext: run `cargo xtask peers`");
         let took = std::time::Duration::ZERO;
         return summary.push("deny", Count::one(false), took, "cargo-deny is missing");
     };
@@ -166,7 +166,7 @@ fn tests(summary: &mut Summary, chore: &str, command: &mut Command, skipped: u64
         .lines()
         .filter(|line| line.starts_with("test ") && line.ends_with("FAILED"))
     {
-        println!("failed: {line}");
+        say!("failed: {line}");
     }
     count.skipped += skipped;
     let note = match (succeeded, count.failed) {

@@ -60,7 +60,7 @@ pub(crate) fn smoke(context: &Context, options: &Options, summary: &mut Summary)
     let listed = match targets(context) {
         Ok(listed) => listed,
         Err(error) => {
-            println!("{error}");
+            say!("{error}");
             return summary.push(
                 "fuzz",
                 Count::one(false),
@@ -74,7 +74,7 @@ pub(crate) fn smoke(context: &Context, options: &Options, summary: &mut Summary)
         .filter(|name| options.targets.is_empty() || options.targets.contains(name))
         .collect();
     let Some(triple) = host(context) else {
-        println!("rustc does not say which machine this is");
+        say!("rustc does not say which machine this is");
         return summary.push(
             "fuzz",
             Count::one(false),
@@ -114,7 +114,7 @@ fn run_target(context: &Context, name: &str, triple: &str, seconds: u32) -> bool
     let corpus = format!("fuzz/corpus/{name}");
     for directory in [&artifacts, &corpus] {
         if let Err(error) = std::fs::create_dir_all(context.path(directory)) {
-            println!("could not make {directory}: {error}");
+            say!("could not make {directory}: {error}");
             return false;
         }
     }
@@ -137,16 +137,16 @@ fn run_target(context: &Context, name: &str, triple: &str, seconds: u32) -> bool
     }
     // libFuzzer tells everything on stderr; only a failure is worth reading.
     let Ok(ended) = command.output() else {
-        println!("{name}: could not be started");
+        say!("{name}: could not be started");
         return false;
     };
     let told = String::from_utf8_lossy(&ended.stderr);
     let inputs = executed(&told);
     if ended.status.success() && inputs > 0 {
-        println!("{name}: {inputs} inputs in {seconds} s");
+        say!("{name}: {inputs} inputs in {seconds} s");
         return true;
     }
-    println!("{told}\n{name} FAILED; the input that does it is in {artifacts}");
+    say!("{told}\n{name} FAILED; the input that does it is in {artifacts}");
     false
 }
 

@@ -8,6 +8,16 @@
     reason = "chores start programs, read the tree and tell how long it took"
 )]
 
+/// Prints a line. A reader that went away (`cargo xtask tidy | head`) is no reason to stop.
+macro_rules! say {
+    ($($text:tt)*) => {
+        drop(std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("{}\n", format_args!($($text)*)),
+        ))
+    };
+}
+
 mod chores;
 mod fuzz;
 mod lab;
@@ -45,7 +55,7 @@ Exit codes: 0 all passed, 1 something failed, 2 wrong usage";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((chore, options)) = arguments.split_first() else {
-        println!("{HELP}");
+        say!("{HELP}");
         return ExitCode::SUCCESS;
     };
     let context = match Context::find() {
@@ -77,7 +87,7 @@ fn main() -> ExitCode {
         ),
         "bench" => chores::bench(&context, options, &mut summary),
         "help" | "--help" | "-h" => {
-            println!("{HELP}");
+            say!("{HELP}");
             return ExitCode::SUCCESS;
         }
         other => return usage(&format!("there is no chore '{other}'")),

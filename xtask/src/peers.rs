@@ -76,7 +76,7 @@ pub(crate) fn install(context: &Context, with_bench: bool, summary: &mut Summary
         missing.push(error);
     }
     for line in &missing {
-        println!("{line}");
+        say!("{line}");
     }
     let note = if missing.is_empty() {
         ""

@@ -92,7 +92,7 @@ fn say(command: &Command) {
         line.push(' ');
         line.push_str(&argument.to_string_lossy());
     }
-    println!("$ {line}");
+    say!("$ {line}");
     drop(std::io::stdout().flush());
 }
 
@@ -101,7 +101,7 @@ fn run(command: &mut Command, is_shown: bool) -> Ended {
         Ok(child) => child,
         Err(error) => {
             if is_shown {
-                println!(
+                say!(
                     "could not start {}: {error}",
                     command.get_program().to_string_lossy()
                 );
@@ -119,7 +119,7 @@ fn run(command: &mut Command, is_shown: bool) -> Ended {
         for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
             if is_shown {
-                println!("{line}");
+                say!("{line}");
             }
             if let Some(count) = count_of(&line) {
                 tests.add(count);

@@ -46,7 +46,7 @@ impl Summary {
     /// Adds a row and says at once how it went.
     pub(crate) fn push(&mut self, chore: &str, count: Count, took: Duration, note: &str) {
         let verdict = if count.failed == 0 { "ok" } else { "FAILED" };
-        println!(
+        say!(
             "== {chore}: {verdict}{}{note}\n",
             if note.is_empty() { "" } else { ", " }
         );
@@ -66,9 +66,13 @@ impl Summary {
 
     /// The table and, as the last line, the sum.
     pub(crate) fn print(&self) {
-        println!(
+        say!(
             "{:<14} {:>7} {:>7} {:>8} {:>8}  note",
-            "chore", "passed", "failed", "skipped", "seconds"
+            "chore",
+            "passed",
+            "failed",
+            "skipped",
+            "seconds"
         );
         for row in &self.rows {
             let Count {
@@ -81,9 +85,9 @@ impl Summary {
                 "{:<14} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}  {}",
                 row.chore, row.note
             );
-            println!("{}", line.trim_end());
+            say!("{}", line.trim_end());
         }
-        println!("\n{}", self.last_line());
+        say!("\n{}", self.last_line());
     }
 
     fn last_line(&self) -> String {

@@ -35,12 +35,12 @@ pub(crate) fn check(context: &Context, summary: &mut Summary) {
     for (name, rule) in RULES {
         let findings = rule(&tree);
         for finding in &findings {
-            println!("{name}: {finding}");
+            say!("{name}: {finding}");
         }
         count.add(Count::one(findings.is_empty()));
     }
     for hint in files::longest(&tree) {
-        println!("hint: {hint}");
+        say!("hint: {hint}");
     }
     summary.push("tidy", count, start.elapsed(), "");
 }
