@@ -1,0 +1,18 @@
+//! Kerberos: what is said between a client, a KDC and a service, as codecs and cryptography without any I/O.
+//!
+//! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy).
+//!
+//! ```
+//! use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
+//! use types::SeededEntropy;
+//!
+//! let key = string_to_key(
+//!     EncryptionType::AES256_CTS_HMAC_SHA1_96, b"password", b"CORP.CONTOSO.COMtestuser", None)?;
+//! let sealed = key.encrypt(KeyUsage::AS_REQ_TIMESTAMP, b"now", &mut SeededEntropy::new(1))?;
+//! assert_eq!(key.decrypt(KeyUsage::AS_REQ_TIMESTAMP, &sealed)?.as_slice(), b"now");
+//! # Ok::<(), kerberos::crypto::CryptoError>(())
+//! ```
+//!
+//! Deliberately absent: sockets, files, the clock, and every decision that a KDC takes.
+
+pub mod crypto;
