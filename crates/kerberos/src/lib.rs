@@ -1,6 +1,7 @@
 //! Kerberos: what is said between a client, a KDC and a service, as codecs and cryptography without any I/O.
 //!
-//! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy).
+//! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy), [`messages`] RFC 4120 and
+//! what Windows added to it.
 //!
 //! ```
 //! use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
@@ -16,3 +17,4 @@
 //! Deliberately absent: sockets, files, the clock, and every decision that a KDC takes.
 
 pub mod crypto;
+pub mod messages;

@@ -63,7 +63,12 @@ mod tests {
             b"MASSACHVSETTS INSTITVTE OF TECHNOLOGY",
             "db3b0d8f0b061e603282b308a50841229ad798fab9540c1b",
         );
-        check::<21>(b"Q", "518a54a2 15a8452a 518a54a2 15a8452a 518a54a2 15".replace(' ', "").as_str());
+        check::<21>(
+            b"Q",
+            "518a54a2 15a8452a 518a54a2 15a8452a 518a54a2 15"
+                .replace(' ', "")
+                .as_str(),
+        );
         check::<21>(b"ba", "fb25d531ae8974499f52fd92ea9857c4ba24cf297e");
         check::<8>(b"kerberos", "6b65726265726f73");
         check::<16>(b"kerberos", "6b65726265726f737b9b5b2b93132b93");

@@ -49,7 +49,12 @@ pub fn prf_plus(key: &Key, pepper: &[u8], bytes: usize) -> Result<Zeroizing<Vec<
 }
 
 /// KRB-FX-CF2: a key of the first key's type that nobody makes without both.
-pub fn combine(first: &Key, pepper1: &[u8], second: &Key, pepper2: &[u8]) -> Result<Key, CryptoError> {
+pub fn combine(
+    first: &Key,
+    pepper1: &[u8],
+    second: &Key,
+    pepper2: &[u8],
+) -> Result<Key, CryptoError> {
     let bytes = first.value().expose().len();
     let mut mixed = prf_plus(first, pepper1, bytes)?;
     let other = prf_plus(second, pepper2, bytes)?;
