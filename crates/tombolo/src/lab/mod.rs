@@ -11,7 +11,7 @@ const AFTER_HELP: &str = "\
 Examples:
   tombolo lab                  play the story: 18 steps over real protocols, each checked
   tombolo lab --json           the same as one JSON document (tombolo-lab/1)
-  tombolo lab up               leave everything running, with addresses, credentials and commands to try
+  tombolo lab up               leave it running: addresses, credentials, commands to try
   tombolo lab up --ports auto  on free ports, beside whatever else runs here
 
 Exit codes:
