@@ -39,8 +39,13 @@ pub(crate) fn run(
                 );
             }
         }
-        Transform::PerObject { expression, .. } => {
-            let evaluated = expression.evaluate(Input::Object(attributes, syntax));
+        Transform::PerObject { from, expression } => {
+            // An expression names what it asks for; the rest (keys above all) is not copied for it.
+            let asked = attributes.iter().filter(|(name, _)| from.contains(*name));
+            let asked: Attributes = asked
+                .map(|(name, values)| (name.clone(), values.clone()))
+                .collect();
+            let evaluated = expression.evaluate(Input::Object(&asked, syntax));
             let octets = evaluated.and_then(|outputs| {
                 outputs
                     .into_iter()

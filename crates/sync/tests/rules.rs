@@ -245,6 +245,23 @@ fn the_shipped_pair_is_as_documented() {
 }
 
 #[test]
+fn an_expression_names_what_it_asks_for() {
+    let check = |text: &str, expect: &[&str]| {
+        assert_eq!(
+            Cel::compile(text, &["object"]).unwrap().quoted(),
+            expect,
+            "{text}"
+        );
+    };
+    check("object[\"a\"][0]", &["a"]);
+    check(
+        "'a' in object ? object['a'][0] : object[\"b-c\"][0]",
+        &["a", "a", "b-c"],
+    );
+    check("null", &[]);
+}
+
+#[test]
 fn every_change_of_a_rule_changes_the_fingerprint() {
     let shipped = RuleSet::shipped().unwrap();
     let check = |change: &str| {

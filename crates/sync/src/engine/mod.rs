@@ -339,9 +339,7 @@ impl Engine {
     /// Notes who is in order.
     fn settle_persons(&self, persons: Vec<i64>) -> Result<(), Error> {
         let transaction = self.state.begin()?;
-        for person in persons {
-            self.state.settle_person(person)?;
-        }
+        self.state.settle_persons(&persons)?;
         Ok(transaction.commit()?)
     }
 

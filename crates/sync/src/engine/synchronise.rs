@@ -15,7 +15,7 @@ use crate::schema::Space;
 use crate::store::{Contribution, ObjectRow, PersonRow, RefusalRow, Side, State};
 
 /// Objects in one transaction.
-const CHUNK: i64 = 1000;
+const CHUNK: i64 = 10_000;
 
 /// Brings the metaverse up to date.
 pub(crate) fn synchronise(state: &State, rules: &RuleSet) -> Result<SyncCount, Error> {
@@ -77,13 +77,14 @@ impl Worker<'_> {
     fn object(&mut self, object: &ObjectRow) -> Result<(), Error> {
         self.count.objects = self.count.objects.saturating_add(1);
         let attributes = self.state.object_attributes(object.id)?;
-        self.state.clear_join_values(Side::Object, object.id)?;
-        for name in self.rules.join_attributes(object.connector) {
-            for value in attributes.get(name).into_iter().flatten() {
-                self.state
-                    .add_join_value(Side::Object, name, value, object.id)?;
-            }
-        }
+        let names = self.rules.join_attributes(object.connector);
+        let found = names.into_iter().flat_map(|name| {
+            let values = attributes.get(name).into_iter().flatten();
+            values.map(move |value| (name, value))
+        });
+        let indexed: Vec<_> = found.collect();
+        self.state
+            .set_join_values(Side::Object, object.id, &indexed)?;
         if let Some(person) = object.person {
             self.state.mark_person_dirty(person)?;
             return self.state.set_clean(object.id, false);
@@ -168,35 +169,28 @@ impl Worker<'_> {
             self.state.set_refusals(person.id, &refusals)?;
         }
         let known = self.state.contributions(person.id)?;
-        let unindexed = self.count.full;
-        if known == contributions && !unindexed {
-            return Ok(());
+        if known != contributions {
+            self.count.changed = self.count.changed.saturating_add(1);
+            self.state
+                .set_contributions(person.id, &known, &contributions)?;
         }
-        self.count.changed = self
-            .count
-            .changed
-            .saturating_add(u64::from(known != contributions));
-        self.state.set_contributions(person.id, &contributions)?;
         self.index(person.id, &contributions)
     }
 
     /// Notes what joins look up, and wakes objects that wait for it.
     fn index(&self, person: i64, contributions: &[Contribution]) -> Result<(), Error> {
-        self.state.clear_join_values(Side::Person, person)?;
         let wanted = self.rules.metaverse_join_attributes();
         let indexed = contributions
             .iter()
             .filter(|one| wanted.contains(one.attribute.as_str()));
-        for one in indexed {
-            self.state
-                .add_join_value(Side::Person, &one.attribute, &one.value, person)?;
-            for name in self.connected_names(&one.attribute) {
-                for id in self.state.look_up(Side::Object, name, &one.value)? {
-                    let unjoined = self
-                        .state
-                        .object_by_id(id)?
-                        .is_some_and(|object| object.person.is_none());
-                    if unjoined {
+        let indexed: Vec<_> = indexed
+            .map(|one| (one.attribute.as_str(), &one.value))
+            .collect();
+        for (attribute, value) in self.state.set_join_values(Side::Person, person, &indexed)? {
+            for name in self.connected_names(attribute) {
+                for id in self.state.look_up(Side::Object, name, value)? {
+                    let object = self.state.object_by_id(id)?;
+                    if object.is_some_and(|object| object.person.is_none()) {
                         self.state.mark_dirty(id)?;
                     }
                 }

@@ -207,8 +207,20 @@ impl Cel {
     }
 
     /// The attributes that the expression asks of `object`, by their quoted names.
-    pub fn quoted(&self) -> impl Iterator<Item = &str> {
-        self.text.split('"').skip(1).step_by(2)
+    pub fn quoted(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        let mut rest = self.text.as_str();
+        while let Some(open) = rest.find(['"', '\'']) {
+            // Both quotes are one octet long.
+            let (_, quoted) = rest.split_at(open);
+            let (mark, after) = quoted.split_at(1);
+            let Some((name, beyond)) = after.split_once(mark) else {
+                break;
+            };
+            names.push(name);
+            rest = beyond;
+        }
+        names
     }
 }
 

@@ -421,7 +421,7 @@ impl<'a> Builder<'a> {
                 })
             }
             (None, Some(text), None) => Cel::compile(text, &["object"]).map(|expression| {
-                let from = expression.quoted().map(str::to_owned).collect();
+                let from = expression.quoted().into_iter().map(str::to_owned).collect();
                 Transform::PerObject {
                     from,
                     expression: Arc::new(expression),

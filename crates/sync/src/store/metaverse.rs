@@ -1,5 +1,7 @@
 //! The metaverse: persons, their values with the rule and the object that each came from, and what joins look up.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::State;
@@ -130,14 +132,21 @@ impl State {
         Ok(())
     }
 
-    /// The person is in order until something changes; what failed for it before is history.
-    pub(crate) fn settle_person(&self, person: i64) -> Result<(), Error> {
-        let each = [
-            "UPDATE person SET pending = 0 WHERE id = ?1",
-            "DELETE FROM attempt WHERE anchor IN (SELECT anchor FROM object WHERE person = ?1 AND connector = 'ad')",
-        ];
-        for sql in each {
-            self.db.prepare_cached(sql)?.execute([person])?;
+    /// These persons are in order until something changes; what failed for them before is history.
+    pub(crate) fn settle_persons(&self, persons: &[i64]) -> Result<(), Error> {
+        let sql = "UPDATE person SET pending = 0 WHERE id = ?1";
+        let mut update = self.db.prepare_cached(sql)?;
+        for person in persons {
+            update.execute([person])?;
+        }
+        if self.failures()?.is_empty() {
+            return Ok(());
+        }
+        let sql = "DELETE FROM attempt WHERE anchor IN \
+             (SELECT anchor FROM object WHERE person = ?1 AND connector = 'ad')";
+        let mut delete = self.db.prepare_cached(sql)?;
+        for person in persons {
+            delete.execute([person])?;
         }
         Ok(())
     }
@@ -170,17 +179,23 @@ impl State {
         attributes
     }
 
-    pub(crate) fn set_contributions(&self, person: i64, all: &[Contribution]) -> Result<(), Error> {
-        self.db
-            .prepare_cached("DELETE FROM person_value WHERE person = ?1")?
-            .execute([person])?;
-        let sql = "INSERT OR IGNORE INTO person_value VALUES (?1, ?2, ?3, ?4, ?5)";
+    /// Turns what is known of a person into what it is now, touching only what differs.
+    pub(crate) fn set_contributions(
+        &self,
+        person: i64,
+        known: &[Contribution],
+        all: &[Contribution],
+    ) -> Result<(), Error> {
+        let sql = "DELETE FROM person_value WHERE person = ?1 AND attribute = ?2 AND value = ?3";
+        let mut delete = self.db.prepare_cached(sql)?;
+        for one in known.iter().filter(|one| all.binary_search(one).is_err()) {
+            delete.execute(params![person, self.attribute(&one.attribute)?, one.value])?;
+        }
+        let sql = "INSERT INTO person_value VALUES (?1, ?2, ?3, ?4, ?5)";
         let mut insert = self.db.prepare_cached(sql)?;
-        for one in all {
-            let (attribute, rule) = (
-                self.attribute(&one.attribute)?,
-                self.rules.id(&self.db, &one.rule)?,
-            );
+        for one in all.iter().filter(|one| known.binary_search(one).is_err()) {
+            let attribute = self.attribute(&one.attribute)?;
+            let rule = self.rules.id(&self.db, &one.rule)?;
             insert.execute(params![person, attribute, one.value, rule, one.object])?;
         }
         Ok(())
@@ -228,22 +243,38 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn add_join_value(
+    /// Makes joins find an object or a person by these values and no others; tells which of them are new.
+    pub(crate) fn set_join_values<'a>(
         &self,
         side: Side,
-        attribute: &str,
-        value: &Value,
         id: i64,
-    ) -> Result<(), Error> {
+        wanted: &[(&'a str, &'a Value)],
+    ) -> Result<Vec<(&'a str, &'a Value)>, Error> {
+        let sql = "SELECT attribute, value FROM join_value WHERE side = ?1 AND id = ?2";
+        let mut query = self.db.prepare_cached(sql)?;
+        let rows = query.query_map([side.number(), id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let known: BTreeSet<(i64, Value)> = rows.collect::<Result<_, _>>()?;
+        let mut left = known.clone();
+        let mut new = Vec::new();
+        for (name, value) in wanted {
+            let entry = (self.attribute(name)?, (*value).clone());
+            if !known.contains(&entry) {
+                new.push((*name, *value));
+            }
+            left.remove(&entry);
+        }
+        let sql =
+            "DELETE FROM join_value WHERE side = ?1 AND attribute = ?2 AND value = ?3 AND id = ?4";
+        let mut delete = self.db.prepare_cached(sql)?;
+        for (attribute, value) in left {
+            delete.execute(params![side.number(), attribute, value, id])?;
+        }
         let sql = "INSERT OR IGNORE INTO join_value VALUES (?1, ?2, ?3, ?4)";
         let mut insert = self.db.prepare_cached(sql)?;
-        insert.execute(params![
-            side.number(),
-            self.attribute(attribute)?,
-            value,
-            id
-        ])?;
-        Ok(())
+        for (name, value) in &new {
+            insert.execute(params![side.number(), self.attribute(name)?, value, id])?;
+        }
+        Ok(new)
     }
 
     /// Who has this value of this attribute.

@@ -72,7 +72,10 @@ impl State {
     fn prepare(db: Connection, path: Option<PathBuf>) -> Result<Self, Error> {
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "foreign_keys", false)?;
-        db.pragma_update(None, "cache_size", -65536)?;
+        // Room for the upper part of all indexes of a large directory, used only where it is needed.
+        db.pragma_update(None, "cache_size", -131_072)?;
+        // A checkpoint writes pages back that the next commit may change again: 64 MiB of log between them.
+        db.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         db.busy_timeout(std::time::Duration::from_secs(10))?;
         db.set_prepared_statement_cache_capacity(64);
         let (attributes, rules) = (Names::new("attribute"), Names::new("rule"));
