@@ -315,6 +315,32 @@ fn a_cycle_killed_at_any_step_is_finished_by_the_next() {
     assert!(reached_the_end, "60 steps are a whole cycle");
 }
 
+#[test]
+fn a_write_that_nobody_saw_is_confirmed_when_it_shows() {
+    // Bug: a cycle was killed after a write and before its confirmation; the next import could not show the value,
+    // as the schema had lost the attribute. When it came back nothing was left to write, and the write stayed
+    // unconfirmed for ever.
+    let mut world = World::new();
+    world.apply(&Event::Register(0, 0));
+    world.apply(&Event::Killed(9));
+    assert!(world.engine.is_none(), "it was killed after the outcome");
+    world.apply(&Event::Lack(true));
+    world.apply(&Event::Cycle);
+    world.apply(&Event::Lack(false));
+    world.apply(&Event::Cycle);
+    assert_eq!(world.engine().state().census().unwrap().unconfirmed, 0);
+    let receipts = world.engine().state().receipts(0, 10).unwrap();
+    let states: Vec<_> = receipts.iter().map(|receipt| receipt.state).collect();
+    assert_eq!(
+        states,
+        [
+            events::ReceiptState::Written,
+            events::ReceiptState::Confirmed
+        ]
+    );
+    world.check();
+}
+
 /// Two engines on one state: the second is told who works there.
 #[test]
 fn a_second_engine_is_kept_out() {

@@ -146,6 +146,8 @@ impl Engine {
         // Whoever lost the lease must not send anything any more.
         self.state.check_fence(self.fence)?;
         for write in writes {
+            let attribute = Some(write.values.attribute.as_str());
+            self.state.supersede(&write.values.anchor, attribute)?;
             let row = JournalRow {
                 id: 0,
                 cycle,

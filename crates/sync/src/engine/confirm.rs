@@ -92,6 +92,12 @@ impl Engine {
                 continue;
             }
             seen = seen.saturating_add(1);
+            let export = self.state.export(&row.anchor, &row.attribute, value)?;
+            let open = export.is_some_and(|export| !export.confirmed);
+            if row.state != "intent" && !open {
+                // An earlier look confirmed it, while another value of the same write was still missing.
+                continue;
+            }
             if row.state == "intent" {
                 self.state
                     .remember_export(&row.anchor, &row.attribute, value, added, now)?;

@@ -154,10 +154,10 @@ impl State {
         Ok(())
     }
 
-    /// Writes that are not accounted for: intents without an outcome, outcomes without a confirmation.
+    /// Writes that are not accounted for: intents without an outcome, outcomes that no import has shown.
     pub(crate) fn open_journal(&self) -> Result<Vec<JournalRow>, Error> {
         let sql = "SELECT id, cycle, anchor, name, attribute, rule, cloud_object, added, removed, state \
-             FROM journal WHERE state IN ('intent', 'written') ORDER BY id";
+             FROM journal WHERE state IN ('intent', 'written', 'unconfirmed') ORDER BY id";
         let mut query = self.db.prepare_cached(sql)?;
         let mut rows = query.query([])?;
         let mut found = Vec::new();
@@ -176,6 +176,55 @@ impl State {
             });
         }
         Ok(found)
+    }
+
+    /// Writes that no import has shown are given up: another one takes their place, or nobody wants them any more.
+    /// Those of one attribute, or of the whole object.
+    pub(crate) fn supersede(&self, anchor: &Anchor, attribute: Option<&str>) -> Result<(), Error> {
+        let which = "anchor = ?1 AND (?2 IS NULL OR attribute = ?2)";
+        let each = [
+            format!(
+                "UPDATE journal SET state = 'superseded' WHERE state = 'unconfirmed' AND {which}"
+            ),
+            format!("DELETE FROM export WHERE confirmed_at IS NULL AND {which}"),
+        ];
+        for sql in each {
+            self.db
+                .prepare_cached(&sql)?
+                .execute(params![anchor.as_str(), attribute])?;
+        }
+        Ok(())
+    }
+
+    /// Whether any write waits for an import to show it.
+    fn has_unconfirmed(&self) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM export WHERE confirmed_at IS NULL) \
+             OR EXISTS (SELECT 1 FROM journal WHERE state = 'unconfirmed')";
+        Ok(self
+            .db
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// Forgets what failed for persons that are in order, and what was written for them and is not wanted any more.
+    pub(super) fn forget_open_ends(&self, persons: &[i64]) -> Result<(), Error> {
+        let failing = !self.failures()?.is_empty();
+        let unconfirmed = self.has_unconfirmed()?;
+        if !failing && !unconfirmed {
+            return Ok(());
+        }
+        let sql = "SELECT anchor FROM object WHERE person = ?1 AND connector = 'ad'";
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut delete = self
+            .db
+            .prepare_cached("DELETE FROM attempt WHERE anchor = ?1")?;
+        for person in persons {
+            let anchor: Option<String> = query.query_row([person], |row| row.get(0)).optional()?;
+            let Some(anchor) = anchor else { continue };
+            delete.execute([&anchor])?;
+            self.supersede(&Anchor::new(anchor), None)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn remember_export(

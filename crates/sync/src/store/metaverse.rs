@@ -139,16 +139,7 @@ impl State {
         for person in persons {
             update.execute([person])?;
         }
-        if self.failures()?.is_empty() {
-            return Ok(());
-        }
-        let sql = "DELETE FROM attempt WHERE anchor IN \
-             (SELECT anchor FROM object WHERE person = ?1 AND connector = 'ad')";
-        let mut delete = self.db.prepare_cached(sql)?;
-        for person in persons {
-            delete.execute([person])?;
-        }
-        Ok(())
+        self.forget_open_ends(persons)
     }
 
     pub(crate) fn contributions(&self, person: i64) -> Result<Vec<Contribution>, Error> {

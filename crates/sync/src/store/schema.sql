@@ -85,6 +85,7 @@ CREATE TABLE export (
     confirmed_at TEXT,
     PRIMARY KEY (anchor, attribute, value)
 ) WITHOUT ROWID;
+CREATE INDEX export_unconfirmed ON export (anchor) WHERE confirmed_at IS NULL;
 
 -- The journal: a line for each write, before it is sent.
 CREATE TABLE journal (
@@ -99,10 +100,12 @@ CREATE TABLE journal (
     cloud_object TEXT NOT NULL,
     added TEXT NOT NULL,                 -- JSON list of hex
     removed TEXT NOT NULL,
-    state TEXT NOT NULL,                 -- intent, written, confirmed, already, refused, abandoned, unconfirmed
+    state TEXT NOT NULL,                 -- intent, written, unconfirmed; settled: confirmed, already, refused, abandoned, superseded
     message TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX journal_open ON journal (id) WHERE state IN ('intent', 'written');
+-- Lines that are not settled yet.
+CREATE INDEX journal_open ON journal (id) WHERE state IN ('intent', 'written', 'unconfirmed');
+CREATE INDEX journal_unconfirmed ON journal (anchor) WHERE state = 'unconfirmed';
 
 -- Failures in a row, per object and attribute.
 CREATE TABLE attempt (
