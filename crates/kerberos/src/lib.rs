@@ -18,3 +18,5 @@
 
 pub mod crypto;
 pub mod messages;
+pub mod pac;
+pub mod ticket;
