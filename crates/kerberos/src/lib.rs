@@ -1,7 +1,8 @@
 //! Kerberos: what is said between a client, a KDC and a service, as codecs and cryptography without any I/O.
 //!
 //! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy), [`messages`] RFC 4120 and
-//! what Windows added to it.
+//! what Windows added to it; [`ticket`] seals and opens, [`pac`] is what Windows says about an account inside a
+//! ticket, [`files`] are credential caches, keytabs and `.kirbi`.
 //!
 //! ```
 //! use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
@@ -17,6 +18,7 @@
 //! Deliberately absent: sockets, files, the clock, and every decision that a KDC takes.
 
 pub mod crypto;
+pub mod files;
 pub mod messages;
 pub mod pac;
 pub mod ticket;
