@@ -1,12 +1,13 @@
 //! Values read from the directory after the event: the blob that a Windows 5136 does not carry.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use keycred::DnBinary;
 use memchr::memmem;
 
-use crate::Sighting;
 use crate::sighting::dn_key;
+use crate::{Act, Sighting};
 
 /// The values of a read-out, by the object that they link to.
 #[derive(Debug, Clone, Default)]
@@ -77,13 +78,16 @@ impl Inventory {
         self.broken
     }
 
-    /// Gives sightings without a value the one that the read-out has for that object, where only one has the
+    /// Gives additions without a value the one that the read-out has for that object, where only one has the
     /// length that the event tells. Two of the same length stay unknown: guessing would be worse.
+    ///
+    /// The read-out shows what is left in the end. So of several changes of values of one length on one object
+    /// only the last is completed, and only if it is an addition; what was deleted is not there to be read.
     pub fn complete(&self, sightings: &mut [Sighting]) {
-        for sighting in sightings
-            .iter_mut()
-            .filter(|sighting| sighting.value.octets.is_none())
-        {
+        for index in last_additions(sightings) {
+            let Some(sighting) = sightings.get_mut(index) else {
+                continue;
+            };
             let Some(digits) = sighting.value.hex_digits else {
                 continue;
             };
@@ -101,6 +105,46 @@ impl Inventory {
             }
         }
     }
+}
+
+/// For each object and length: the last change of a hidden value, where it is an addition. An operation that
+/// deletes and adds leaves what it added.
+fn last_additions(sightings: &[Sighting]) -> Vec<usize> {
+    let mut last = HashMap::new();
+    for (index, sighting) in sightings.iter().enumerate() {
+        let (Some(digits), true) = (sighting.value.hex_digits, sighting.act != Act::Refused) else {
+            continue;
+        };
+        let order = (sighting.time, sighting.act == Act::Added, index);
+        let latest = last
+            .entry((dn_key(&sighting.object.dn), digits))
+            .or_insert(order);
+        // A deletion in the same moment but in another operation comes later: doubt leaves the value unknown.
+        let is_later = match order.0.cmp(&latest.0) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => {
+                let same_operation = sightings.get(latest.2).is_some_and(|other| {
+                    other.operation_id.is_some() && other.operation_id == sighting.operation_id
+                });
+                if same_operation {
+                    order.1
+                } else {
+                    !order.1 || latest.1
+                }
+            }
+        };
+        if is_later {
+            *latest = order;
+        }
+    }
+    last.into_values()
+        .filter(|(_, is_addition, index)| {
+            let is_hidden = |sighting: &Sighting| sighting.value.octets.is_none();
+            *is_addition && sightings.get(*index).is_some_and(is_hidden)
+        })
+        .map(|(_, _, index)| index)
+        .collect()
 }
 
 /// `B:` and a digit: anything else is the end of some other word.

@@ -156,6 +156,8 @@ rules! {
         "the cloud has this key for this user, but not the sync wrote it";
     CLOUD_LACKS_KEY = "cloud-lacks-key", 70, decides Planted,
         "the value says it comes from the cloud, and the cloud does not know the key";
+    CLOUD_LACKS_KEY_TODAY = "cloud-lacks-key-today", 70,
+        "the connector wrote a key that the cloud does not know today; without receipts of that time it may have been removed since";
     CLOUD_LACKS_AD_KEY = "cloud-lacks-ad-key", 25,
         "the key says it was registered on the ground; the cloud does not know it either";
     CLOUD_MATERIAL_DIFFERS = "cloud-material-differs", 80, decides Planted,
@@ -184,6 +186,8 @@ rules! {
         "KeyHash is not the hash of the value: it was edited, or its writer does not know how";
     KEY_ID_DIFFERS = "key-id-differs", 30,
         "KeyID does not belong to the key material";
+    ENTRY_REPEATED = "entry-repeated", 80,
+        "an entry is there twice, so two readers may see two keys; no product writes that";
     VALUE_UNREADABLE = "value-unreadable", 30,
         "the value is not a key credential";
     CREATED_IN_FUTURE = "created-in-future", 15,

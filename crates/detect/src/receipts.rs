@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use events::{Operation, Receipt};
+use events::{Operation, Receipt, ReceiptState};
 use types::{Guid, Sid, Timestamp};
 
 use crate::sighting::dn_key;
 use crate::{ATTRIBUTE, Act, Sighting};
 
 /// The word of the sync counts for this long around its own time: clocks differ, and commits wait in a queue.
-const RECEIPT_SECONDS_MAX: i64 = 600;
+pub(crate) const RECEIPT_SECONDS_MAX: i64 = 600;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Receipts {
@@ -68,7 +68,20 @@ impl Receipts {
 
     /// A receipt that fits what is visible, where the value is not.
     pub(crate) fn fitting(&self, sighting: &Sighting) -> Option<&Receipt> {
-        let digits = sighting.value.hex_digits?;
+        self.all_fitting(sighting).next()
+    }
+
+    /// How many writes these receipts are for: each has one when it is sent, and another when it is confirmed.
+    pub(crate) fn fitting_count(&self, sighting: &Sighting) -> usize {
+        let of = |state| {
+            self.all_fitting(sighting)
+                .filter(|receipt| receipt.state == state)
+                .count()
+        };
+        of(ReceiptState::Written).max(of(ReceiptState::Confirmed))
+    }
+
+    fn all_fitting(&self, sighting: &Sighting) -> impl Iterator<Item = &Receipt> {
         let of_object = match sighting.object.guid {
             Some(guid) => self.by_guid.get(&guid),
             None => self.by_dn.get(&dn_key(&sighting.object.dn)),
@@ -77,8 +90,9 @@ impl Receipts {
         of_object
             .iter()
             .filter_map(|index| self.all.get(*index))
-            .find(|receipt| {
-                receipt.value_length.checked_mul(2) == Some(digits) && fits(receipt, sighting)
+            .filter(|receipt| {
+                let digits = receipt.value_length.checked_mul(2);
+                digits.is_some() && digits == sighting.value.hex_digits && fits(receipt, sighting)
             })
     }
 

@@ -7,7 +7,9 @@ use crate::reason::{self, Reason};
 use crate::{Act, Sighting};
 
 /// What the sync's receipts say.
-pub(super) fn receipts(case: &Case<'_>) -> Vec<Reason> {
+///
+/// `alike` counts the changes that a receipt for a hidden value could be for, this one included.
+pub(super) fn receipts(case: &Case<'_>, alike: impl FnOnce() -> usize) -> Vec<Reason> {
     let sighting = case.sighting;
     let Some(receipts) = case
         .baseline
@@ -41,6 +43,13 @@ pub(super) fn receipts(case: &Case<'_>) -> Vec<Reason> {
         && connector.is_some()
         && let Some(receipt) = receipts.fitting(sighting)
     {
+        let (alike, written) = (alike(), receipts.fitting_count(sighting));
+        if alike > written {
+            return vec![reason::CONNECTOR_WITHOUT_RECEIPT.because(format!(
+                "{} did this {alike} times with values of this length, and the sync has receipts for {written}",
+                case.writer_name()
+            ))];
+        }
         return vec![reason::RECEIPT_FITS.because(format!(
             "receipt {} of sync cycle {} is for a value of this length on this object",
             receipt.sequence, receipt.cycle
@@ -91,6 +100,9 @@ pub(super) fn cloud(case: &Case<'_>, key: &KeyCredential<'_>) -> Vec<Reason> {
             case.writer_name()
         ))];
     }
+    if super::shape::repeated(key.blob()).is_some() {
+        return Vec::new();
+    }
     let is_equal = listed
         .to_blob()
         .is_ok_and(|blob| Some(blob.as_bytes()) == sighting.value.octets.as_deref());
@@ -124,8 +136,19 @@ fn not_listed(case: &Case<'_>, key: &KeyCredential<'_>, key_id: &[u8]) -> Vec<Re
         return Vec::new();
     }
     let mut reasons = Vec::new();
+    // Without receipts of that time an old write of the sync looks the same as a forgery.
+    let may_be_removed_since = case.connector().is_some()
+        && case
+            .baseline
+            .receipts()
+            .is_none_or(|all| !all.cover(sighting.time));
     if key.source() == Some(KeySource::AZURE_AD) {
-        reasons.push(reason::CLOUD_LACKS_KEY.because(format!(
+        let rule = if may_be_removed_since {
+            reason::CLOUD_LACKS_KEY_TODAY
+        } else {
+            reason::CLOUD_LACKS_KEY
+        };
+        reasons.push(rule.because(format!(
             "the value says it comes from the cloud, and the cloud knows no key {} for {}",
             key.short_key_id(),
             name_of(sighting)

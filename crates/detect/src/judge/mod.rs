@@ -79,7 +79,7 @@ fn one(
         .map(keycred::Blob::credential);
 
     let mut reasons = writer::reasons(&case);
-    reasons.extend(evidence::receipts(&case));
+    reasons.extend(evidence::receipts(&case, || surroundings.alike(sighting)));
     match sighting.act {
         Act::Added => {
             reasons.extend(shape::reasons(&case, blob.as_ref(), key.as_ref()));

@@ -91,6 +91,11 @@ fn soundness(case: &Case<'_>, key: &KeyCredential<'_>) -> Vec<Reason> {
             reason::KEY_HASH_DIFFERS.because("KeyHash is not the hash of the entries after it"),
         );
     }
+    if let Some(id) = repeated(key.blob()) {
+        reasons.push(reason::ENTRY_REPEATED.because(format!(
+            "entry {id} is there more than once, so two readers may see two keys"
+        )));
+    }
     if key.key_id_check() == KeyIdCheck::Differs {
         reasons.push(reason::KEY_ID_DIFFERS.because("KeyID does not belong to the key material"));
     }
@@ -112,6 +117,14 @@ fn soundness(case: &Case<'_>, key: &KeyCredential<'_>) -> Vec<Reason> {
         )));
     }
     reasons
+}
+
+/// The first entry id that occurs more than once.
+pub(super) fn repeated(blob: &Blob<'_>) -> Option<u8> {
+    let mut seen = std::collections::HashSet::new();
+    blob.entries()
+        .map(|entry| entry.id.0)
+        .find(|id| !seen.insert(*id))
 }
 
 fn writer_of(case: &Case<'_>, key: &KeyCredential<'_>) -> Vec<Reason> {

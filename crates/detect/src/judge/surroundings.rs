@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::reason::{self, Reason};
+use crate::receipts::RECEIPT_SECONDS_MAX;
 use crate::sighting::dn_key;
 use crate::{Act, Baseline, Sighting};
 
@@ -115,6 +116,24 @@ impl Surroundings {
         }
         reasons.extend(self.spray(addition));
         reasons
+    }
+
+    /// How many changes of hidden values a receipt for this one could be for as well, this one included: the same
+    /// account, object, act and length at about the same time.
+    pub(super) fn alike(&self, sighting: &Sighting) -> usize {
+        let on_object = self.by_object.get(&object_key(sighting));
+        let is_near = |other: &Sighting| match (other.time, sighting.time) {
+            (Some(a), Some(b)) => a.seconds_since(b).abs() <= RECEIPT_SECONDS_MAX,
+            _ => true,
+        };
+        let alike = on_object.into_iter().flatten().filter(|other| {
+            other.act == sighting.act
+                && other.value.octets.is_none()
+                && other.value.hex_digits == sighting.value.hex_digits
+                && other.is_same_writer(sighting)
+                && is_near(other)
+        });
+        alike.count()
     }
 
     fn spray(&self, addition: &Sighting) -> Option<Reason> {
