@@ -1,0 +1,99 @@
+//! What a KDC tells its audit log: the effects of a request besides its answer.
+
+use std::fmt;
+
+use types::Sid;
+
+/// Something that an administrator may want to know. The shell adds the time and the client's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A ticket was issued by the AS exchange (Windows: 4768).
+    TicketGranted {
+        /// The account that signed in.
+        account: Sid,
+        /// The client's name in the ticket.
+        client: String,
+        /// The service of the ticket.
+        service: String,
+        /// How it proved who it is.
+        proof: Proof,
+    },
+    /// A ticket was issued by the TGS exchange (Windows: 4769, renewals 4770).
+    ServiceTicketGranted {
+        /// The client's account.
+        account: Sid,
+        /// The client's name in the ticket.
+        client: String,
+        /// The service of the ticket.
+        service: String,
+        /// Whether an existing ticket was renewed.
+        renewed: bool,
+    },
+    /// A request was refused (Windows: 4768, 4769 and 4771 with a failure code).
+    Refused {
+        /// The client as it named itself, where that can be read.
+        client: String,
+        /// The error code of the answer.
+        code: i32,
+        /// Why, in words that are not told to the client.
+        why: String,
+    },
+    /// A wrong password locked the account (Windows: 4740).
+    LockedOut {
+        /// The account.
+        account: Sid,
+    },
+    /// A setting that relaxes a rule was used.
+    Tolerated {
+        /// The client's account.
+        client: String,
+        /// What was let through.
+        what: &'static str,
+    },
+}
+
+/// How a client proved who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// A timestamp under the key of its password.
+    EncryptedTimestamp,
+    /// Nothing: the account asks for no pre-authentication.
+    Nothing,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TicketGranted {
+                client,
+                service,
+                proof,
+                ..
+            } => {
+                let proof = match proof {
+                    Proof::EncryptedTimestamp => "its password",
+                    Proof::Nothing => "no proof at all",
+                };
+                write!(f, "ticket for {service} issued to {client} by {proof}")
+            }
+            Self::ServiceTicketGranted {
+                client,
+                service,
+                renewed,
+                ..
+            } => {
+                let verb = if *renewed { "renewed" } else { "issued" };
+                write!(f, "ticket for {service} {verb} to {client}")
+            }
+            Self::Refused { client, code, why } => {
+                write!(f, "refused {client} with error {code}: {why}")
+            }
+            Self::LockedOut { account } => {
+                write!(f, "{account} is locked after too many wrong passwords")
+            }
+            Self::Tolerated { client, what } => write!(f, "tolerated from {client}: {what}"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A KDC: the AS and TGS exchanges (RFC 4120, MS-KILE) over accounts that somebody else keeps.
+//!
+//! [`Kdc`] is the core: bytes of a request, the time and randomness go in, the bytes of an answer and [`Event`]s come
+//! out. [`Accounts`] is all it asks of a directory, [`Lockout`] what it shares with other doors to the same passwords.
+//! [`serve`] drives it over UDP and TCP.
+//!
+//! Deliberately absent: opening sockets, the clock, storing anything, and the protocol's bytes, which are `kerberos`'s.
+
+mod accounts;
+mod as_exchange;
+mod event;
+mod kdc;
+pub mod key_trust;
+mod lockout;
+mod memory;
+mod names;
+mod pac;
+pub mod policy;
+mod recent;
+mod refusal;
+pub mod serve;
+mod settings;
+mod tgs_exchange;
+mod tickets;
+
+pub use accounts::{Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, Unavailable};
+pub use event::{Event, Proof};
+pub use kdc::{Answer, Kdc};
+pub use lockout::{Lockout, LockoutPolicy, MemoryLockout};
+pub use memory::MemoryAccounts;
+pub use settings::Settings;

@@ -1,0 +1,211 @@
+//! The PAC of the tickets that are issued here: built from the directory at sign-in, carried on from a ticket granting
+//! ticket whose signatures hold and whose requester is still the same account.
+//!
+//! A service ticket's PAC says what the ticket granting ticket's said at sign-in, as in Active Directory; only the two
+//! buffers that are for the KDC itself stay behind.
+
+use kerberos::crypto::Key;
+use kerberos::messages::{EncTicketPart, ErrorCode, KerberosTime, PrincipalName};
+use kerberos::pac::{
+    Buffer, BufferType, ClientInfo, ExtraSid, GroupAttributes, GroupMembership, LogonInfo,
+    PacAttributes, PacError, Signing, TicketKind, UpnDnsInfo, UserFlags, VerifiedPac, requestor,
+    requestor_from,
+};
+use types::{Sid, Timestamp};
+
+use crate::accounts::Account;
+use crate::names::Role;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+
+/// The buffers of a PAC that is yet to be signed. They come from the directory or from a verified PAC, never from
+/// anything else.
+#[derive(Debug, Clone)]
+pub(crate) struct PacDraft {
+    buffers: Vec<Buffer>,
+}
+
+impl PacDraft {
+    /// What the directory says about an account that signs in.
+    pub(crate) fn of_sign_in(
+        settings: &Settings,
+        client: &Account,
+        cname: &PrincipalName,
+        now: Timestamp,
+        role: Role,
+    ) -> Result<Self, Refusal> {
+        // Tickets have whole seconds, and the PAC must name the same one.
+        let authtime = KerberosTime::new(now).timestamp();
+        let logon = logon_info(settings, client, now).ok_or_else(|| {
+            let why = format!("'{}' has no SID of a domain", client.name);
+            Refusal::new(ErrorCode::KRB_ERR_GENERIC, why)
+        })?;
+        let client_info = ClientInfo {
+            client_id: authtime,
+            name: cname.to_string(),
+        };
+        let draft = Self {
+            buffers: vec![
+                buffer(BufferType::LOGON_INFO, logon.encode()),
+                buffer(BufferType::CLIENT_INFO, client_info.encode()),
+                buffer(
+                    BufferType::UPN_DNS_INFO,
+                    upn_info(settings, client).encode(),
+                ),
+                buffer(
+                    BufferType::ATTRIBUTES_INFO,
+                    PacAttributes::REQUESTED.to_bytes(),
+                ),
+                requestor(&client.sid),
+            ],
+        };
+        Ok(draft.for_service(role))
+    }
+
+    /// What a ticket granting ticket says, if it says it of this account (CVE-2021-42287): the signatures hold under
+    /// the key that opened the ticket, the names are the ticket's, and the requester's SID is the SID of the account
+    /// that has the name today.
+    pub(crate) fn of_ticket(
+        ticket: &EncTicketPart,
+        krbtgt: &Key,
+        client: &Account,
+    ) -> Result<Self, Refusal> {
+        let revoked = |why: String| Refusal::new(ErrorCode::KDC_ERR_TGT_REVOKED, why);
+        let verified = VerifiedPac::for_tgt(ticket, krbtgt, 0)
+            .map_err(|error| {
+                let code = match error {
+                    PacError::Signature { .. } => ErrorCode::KRB_AP_ERR_MODIFIED,
+                    _ => ErrorCode::KDC_ERR_TGT_REVOKED,
+                };
+                Refusal::new(code, format!("the ticket's PAC: {error}"))
+            })?
+            .ok_or_else(|| revoked("the ticket has no PAC".to_owned()))?;
+        let pac = verified.pac();
+        let need = |kind| pac.need(kind).map_err(|error| revoked(error.to_string()));
+        need(BufferType::LOGON_INFO)?;
+        let named = ClientInfo::decode(need(BufferType::CLIENT_INFO)?);
+        let named = named.map_err(|error| revoked(error.to_string()))?;
+        let is_named = named.name == ticket.cname.to_string()
+            && named.client_id == ticket.authtime.timestamp();
+        if !is_named {
+            return Err(revoked(format!(
+                "the PAC is of '{}' at {}",
+                named.name, named.client_id
+            )));
+        }
+        let requester = requestor_from(need(BufferType::REQUESTOR)?);
+        let requester = requester.map_err(|error| revoked(error.to_string()))?;
+        if requester != client.sid {
+            let why = format!(
+                "the ticket is of {requester}, but '{}' is {}",
+                client.name, client.sid
+            );
+            return Err(revoked(why));
+        }
+        Ok(Self {
+            buffers: pac.to_buffers(),
+        })
+    }
+
+    /// Without the buffers that only a ticket granting ticket has.
+    pub(crate) fn for_service(mut self, role: Role) -> Self {
+        if role == Role::Other {
+            self.buffers.retain(|buffer| {
+                !matches!(
+                    buffer.kind,
+                    BufferType::ATTRIBUTES_INFO | BufferType::REQUESTOR
+                )
+            });
+        }
+        self
+    }
+
+    /// Puts the signed PAC into the ticket, in which everything else must be final.
+    pub(crate) fn sign_into(
+        self,
+        ticket: &mut EncTicketPart,
+        server_key: &Key,
+        kdc_key: &Key,
+        role: Role,
+    ) -> Result<(), Refusal> {
+        let signing = Signing {
+            server_key,
+            kdc_key,
+            rodc: None,
+            kind: match role {
+                Role::Other => TicketKind::Service,
+                Role::TicketGranting | Role::ChangePassword => TicketKind::Tgt,
+            },
+        };
+        signing.sign_into(ticket, self.buffers).map_err(|error| {
+            Refusal::new(
+                ErrorCode::KRB_ERR_GENERIC,
+                format!("the PAC cannot be made: {error}"),
+            )
+        })
+    }
+}
+
+fn logon_info(settings: &Settings, client: &Account, now: Timestamp) -> Option<LogonInfo> {
+    let domain = client.sid.domain()?;
+    let mut info = LogonInfo::new(
+        &client.name,
+        &domain,
+        client.sid.rid()?,
+        client.primary_group,
+    );
+    let never = Timestamp::from_ticks(i64::MAX);
+    info.logon_time = now;
+    info.full_name.clone_from(&client.display_name);
+    info.password_last_set = client.password_set.unwrap_or(Timestamp::from_ticks(0));
+    info.password_can_change = info.password_last_set;
+    info.password_must_change = client.policy.password_expires.unwrap_or(never);
+    info.logon_count = client.logon_count;
+    info.logon_server.clone_from(&settings.server);
+    info.logon_domain_name.clone_from(&settings.netbios);
+    info.user_account_control = client.account_control;
+    for group in &client.groups {
+        match (group.domain(), group.rid()) {
+            (Some(of), Some(rid)) if of == domain => {
+                if rid != client.primary_group {
+                    let attributes = GroupAttributes::ORDINARY;
+                    info.groups.push(GroupMembership { rid, attributes });
+                }
+            }
+            _ => info.extra_sids.push(extra(group.clone())),
+        }
+    }
+    if let Some(identity) = asserted_identity() {
+        info.extra_sids.push(extra(identity));
+    }
+    info.user_flags = UserFlags::EXTRA_SIDS;
+    Some(info)
+}
+
+/// AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, MS-DTYP 2.4.2.4: the account proved itself to a KDC.
+fn asserted_identity() -> Option<Sid> {
+    Sid::new(18, &[1])
+}
+
+fn extra(sid: Sid) -> ExtraSid {
+    let attributes = GroupAttributes::ORDINARY;
+    ExtraSid { sid, attributes }
+}
+
+fn upn_info(settings: &Settings, client: &Account) -> UpnDnsInfo {
+    let dns = settings.realm.to_ascii_lowercase();
+    let made_up = client.user_principal_name.is_none();
+    UpnDnsInfo {
+        upn: match &client.user_principal_name {
+            Some(upn) => upn.clone(),
+            None => format!("{}@{dns}", client.name),
+        },
+        dns_domain: settings.realm.clone(),
+        flags: if made_up { UpnDnsInfo::UPN_MADE_UP } else { 0 },
+        sam: Some((client.name.clone(), client.sid.clone())),
+    }
+}
+
+fn buffer(kind: BufferType, data: Vec<u8>) -> Buffer {
+    Buffer { kind, data }
+}
