@@ -66,6 +66,16 @@ pub enum Error {
         /// Fingerprint now.
         present: String,
     },
+    /// The plan belongs to another directory.
+    #[error(
+        "the plan was made for {planned}, and this sync writes to {present}; make a new plan here"
+    )]
+    PlanForOtherTarget {
+        /// The directory in the plan.
+        planned: String,
+        /// The directory of this sync.
+        present: String,
+    },
     /// The plan file cannot be read.
     #[error("the plan cannot be read: {0}; make a new plan")]
     PlanUnreadable(String),

@@ -392,6 +392,12 @@ fn a_guard_stops_a_mass_deletion() {
         let upn = format!("u{number}@corp.contoso.com");
         house.cloud.remove_key(&upn, &key(KeyUsage::FIDO, &upn));
     }
+    // A kept plan whose guards were edited away is stopped all the same.
+    let mut kept = house.engine.plan(Coverage::Pending, now()).unwrap().plan;
+    assert_eq!(std::mem::take(&mut kept.stopped).len(), 1);
+    let report = house.engine.apply(kept, now()).unwrap();
+    assert_eq!(report.outcome.exit_code(), 3);
+    assert_eq!(house.directory.keys("u0").len(), 1);
     let report = house.cycle();
     assert_eq!(report.outcome.exit_code(), 3);
     assert_eq!(
@@ -457,6 +463,43 @@ fn a_saved_plan_is_applied_exactly() {
         .apply(sync::Plan::from_json(&saved).unwrap(), now())
         .unwrap_err();
     assert!(other.to_string().contains("other rules"));
+}
+
+#[test]
+fn an_edited_plan_writes_nothing() {
+    // Bug: a plan file was believed word by word: whoever could edit it had the sync write any value to anybody, with
+    // a receipt that made detection call it legitimate, and an emptied list of guards overruled them.
+    let edited = |house: &mut House, edit: &dyn Fn(&mut serde_json::Value)| {
+        let plan = house.engine.plan(Coverage::Pending, now()).unwrap().plan;
+        let mut json = serde_json::to_value(plan).unwrap();
+        edit(&mut json);
+        let plan = sync::Plan::from_json(&json.to_string()).unwrap();
+        house.engine.apply(plan, now())
+    };
+    let mut house = House::new();
+    let mallory = serde_json::json!(data_encoding::BASE64.encode(&key(KeyUsage::NGC, "mallory")));
+    let report = edited(&mut house, &|plan| {
+        plan["objects"][0]["items"][0]["value"] = mallory.clone();
+    });
+    let report = report.unwrap();
+    assert_eq!((report.outcome.exit_code(), house.keys()), (4, 0));
+    assert_eq!(report.refusals()[0].reason, Reason::Changed);
+    assert!(house.engine.state().receipts(0, 10).unwrap().is_empty());
+    // The key was removed in the cloud between the plan and its application, and the sync knows.
+    let plan = house.engine.plan(Coverage::Pending, now()).unwrap().plan;
+    house.cloud.remove_key(UPN, &key(KeyUsage::FIDO, "first"));
+    house.engine.plan(Coverage::Pending, now()).unwrap();
+    assert_eq!(
+        house.engine.apply(plan, now()).unwrap().outcome.exit_code(),
+        4
+    );
+    assert_eq!(house.keys(), 0);
+    // For another directory.
+    let mut house = House::new();
+    let error = edited(&mut house, &|plan| {
+        plan["target"] = "ldap://elsewhere".into()
+    });
+    assert!(error.unwrap_err().to_string().contains("ldap://elsewhere"));
 }
 
 #[test]

@@ -4,12 +4,14 @@
 //! addressed by GUID, so that a rename does not hit another. Each object stands for itself: one that is refused does
 //! not keep the next from being written.
 
+use std::collections::HashMap;
+
 use types::{Guid, Timestamp};
 
 use super::{Engine, Step};
 use crate::Error;
 use crate::connector::{
-    Connector, Permission, Value, ValueWrite, Values, WriteError, WriteErrorClass,
+    Anchor, Connector, Permission, Value, ValueWrite, Values, WriteError, WriteErrorClass,
 };
 use crate::mend::{Mend, Reason};
 use crate::plan::{Action, ObjectPlan, Plan, base};
@@ -37,19 +39,33 @@ enum Sent {
 }
 
 impl Engine {
-    /// Writes what a plan says, then imports what came of it.
+    /// Writes what a plan says, then imports what came of it. Of a plan that was kept in a file only what today's
+    /// plan says as well.
     pub(super) fn apply_and_confirm(
         &mut self,
         plan: &Plan,
+        today: Option<&Plan>,
         cycle: u64,
         now: Timestamp,
     ) -> Result<ApplyReport, Error> {
         let mut report = ApplyReport::default();
-        let objects: Vec<&ObjectPlan> = plan
-            .objects
-            .iter()
-            .filter(|object| object.has_writes())
-            .collect();
+        let today = today.map(by_place);
+        let mut objects = Vec::new();
+        for object in plan.objects.iter().filter(|object| object.has_writes()) {
+            let place = (object.anchor.as_ref(), object.attribute.as_str());
+            let is_made_today = today.as_ref().is_none_or(|today| {
+                let made = today.get(&place);
+                made.is_some_and(|made| object.is_within(made))
+            });
+            if is_made_today {
+                objects.push(object);
+            } else {
+                let message =
+                    "the rules do not make this from the keys that are known now; make a new plan";
+                let refused = (Reason::Changed, message.to_owned());
+                self.refuse(object, refused, &mut report, now)?;
+            }
+        }
         let total = objects.len();
         let mut done = 0_usize;
         for window in objects.chunks(WINDOW) {
@@ -249,6 +265,10 @@ impl Engine {
             message,
             now,
         )?;
+        if reason == Reason::Changed && failures == 2 {
+            // The same surprise twice: the imports do not show what the directory has. Once, all is read again.
+            self.state.set_meta(super::RESYNC, "yes")?;
+        }
         report.refused = report.refused.saturating_add(1);
         let state = OutcomeState::Refused {
             reason,
@@ -385,6 +405,15 @@ impl Engine {
             .filter_map(|(reason, attribute)| Mend::of(*reason, attribute, &self.account));
         report.mends = mends.collect();
     }
+}
+
+/// Today's plan for each object and attribute.
+fn by_place(plan: &Plan) -> HashMap<(Option<&Anchor>, &str), &ObjectPlan> {
+    let places = plan.objects.iter().map(|object| {
+        let place = (object.anchor.as_ref(), object.attribute.as_str());
+        (place, object)
+    });
+    places.collect()
 }
 
 /// Where a value was written, for its receipt.

@@ -18,10 +18,13 @@ use types::{Clock, Timestamp};
 
 use crate::Error;
 use crate::connector::{Account, Anchor, Connector, ConnectorError, SchemaProbe, Source, Target};
-use crate::plan::{Coverage, Plan, Preflight, make_and_settle};
+use crate::plan::{Coverage, Plan, Preflight, make_again, make_and_settle};
 use crate::report::{ApplyReport, CycleReport, ImportCount, Outcome, OutcomeState, SyncCount};
 use crate::rules::RuleSet;
 use crate::store::State;
+
+/// Whether the next import of the directory must be a full one.
+const RESYNC: &str = "resync";
 
 /// What the engine may do.
 #[derive(Debug, Clone)]
@@ -176,7 +179,7 @@ impl Engine {
         } = self.refresh(now)?;
         let plan = self.plan_now(schema, Coverage::Pending, now)?;
         let apply = if plan.stopped.is_empty() {
-            self.apply_and_confirm(&plan, cycle, now)?
+            self.apply_and_confirm(&plan, None, cycle, now)?
         } else {
             ApplyReport::default()
         };
@@ -225,7 +228,9 @@ impl Engine {
         })
     }
 
-    /// Applies a saved plan, exactly: an object whose values are no longer those that the plan saw is refused.
+    /// Applies a saved plan, exactly: an object whose values are no longer those that the plan saw is refused, and
+    /// so is one for which the rules and the imported keys no longer make what the plan says. A plan file only
+    /// chooses; what may be written, and whether a guard stops it, is decided here.
     pub fn apply(&mut self, plan: Plan, now: Timestamp) -> Result<CycleReport, Error> {
         if plan.rules != self.rules.fingerprint() {
             let present = self.rules.fingerprint().to_owned();
@@ -235,16 +240,31 @@ impl Engine {
             });
         }
         self.take(now)?;
+        if plan.target != self.account.url {
+            return Err(Error::PlanForOtherTarget {
+                planned: plan.target,
+                present: self.account.url.clone(),
+            });
+        }
         let cycle = self.state.begin_cycle(now)?;
         // What an interrupted cycle left behind is accounted for first, so that nothing has two receipts.
         let ad = self.import(Connector::Ad, false, now)?;
         let recovered = self.account_for_writes(now)?;
-        let apply = if plan.stopped.is_empty() || self.options.accept_deletes {
-            self.apply_and_confirm(&plan, cycle, now)?
+        let preflight = Preflight {
+            account: self.account.clone(),
+            accept_deletes: self.options.accept_deletes,
+            ..Preflight::default()
+        };
+        let today = make_again(&self.state, &self.rules, &preflight, &plan, now)?;
+        // What the guards say is never read from the file.
+        let mut plan = plan;
+        plan.stopped.clone_from(&today.stopped);
+        let apply = if plan.stopped.is_empty() {
+            self.apply_and_confirm(&plan, Some(&today), cycle, now)?
         } else {
             ApplyReport::default()
         };
-        let outcome = if plan.stopped.is_empty() || self.options.accept_deletes {
+        let outcome = if plan.stopped.is_empty() {
             outcome_of_apply(&plan, &apply)
         } else {
             Outcome::GuardStopped
@@ -288,11 +308,20 @@ impl Engine {
         let wanted = self.rules.target_attributes();
         let schema = self.directory.schema(&wanted).map_err(of(Connector::Ad))?;
         // An attribute that comes or goes changes what objects show, and no object's change number.
-        let spelled = schema.present.iter().cloned().collect::<Vec<_>>().join(",");
-        let other_schema = self.state.meta("schema")?.as_ref() != Some(&spelled);
-        let ad = self.import(Connector::Ad, self.options.full || other_schema, now)?;
-        if other_schema {
+        let spelled: Vec<&str> = schema.present.iter().map(String::as_str).collect();
+        let spelled = spelled.join(",");
+        let is_new = self.state.meta("schema")?.as_ref() != Some(&spelled);
+        if is_new {
+            // A cycle that is killed after the import must not take what it showed for what other schema shows.
+            self.state.set_meta("schema", "changing")?;
+        }
+        let resync = self.state.meta(RESYNC)?.as_deref() == Some("yes");
+        let ad = self.import(Connector::Ad, self.options.full || is_new || resync, now)?;
+        if is_new {
             self.state.set_meta("schema", &spelled)?;
+        }
+        if resync {
+            self.state.set_meta(RESYNC, "no")?;
         }
         let cloud = self.import(Connector::Cloud, self.options.full, now)?;
         let recovered = self.account_for_writes(now)?;

@@ -68,6 +68,26 @@ pub(crate) fn person_plans(
     Ok(maker.objects)
 }
 
+/// What the rules make today of the persons of a saved plan, with the guards' opinion of it.
+///
+/// A plan file passes through hands and editors. What it says is only believed where this says the same.
+pub(crate) fn make_again(
+    state: &State,
+    rules: &RuleSet,
+    preflight: &Preflight,
+    saved: &Plan,
+    now: Timestamp,
+) -> Result<Plan, Error> {
+    let persons: BTreeSet<i64> = saved.objects.iter().map(|object| object.person).collect();
+    let mut maker = Maker::new(state, rules, preflight);
+    for id in persons {
+        if let Some(person) = state.person(id)? {
+            maker.person(&person)?;
+        }
+    }
+    maker.finish(saved.coverage, now)
+}
+
 /// Names a set of values, so that a later look can tell whether it is still the same.
 pub(crate) fn base(values: &Values) -> String {
     let mut hash = Sha256::new();

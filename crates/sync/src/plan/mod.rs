@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 pub use build::make;
-pub(crate) use build::{base, make_and_settle, person_plans, why_waiting};
+pub(crate) use build::{base, make_again, make_and_settle, person_plans, why_waiting};
 pub use preflight::Preflight;
 
 use crate::connector::{Anchor, Value};
@@ -287,6 +287,15 @@ impl ObjectPlan {
             .iter()
             .filter(move |item| item.action == *action)
             .map(|item| &item.value)
+    }
+
+    /// Whether another plan of the same place adds and deletes all that this one does.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let contains = |action: Action| {
+            self.values(&action)
+                .all(|value| other.values(&action).any(|known| known == value))
+        };
+        contains(Action::Add) && contains(Action::Remove)
     }
 
     /// Why it is blocked, if it is.
