@@ -503,6 +503,48 @@ fn an_edited_plan_writes_nothing() {
 }
 
 #[test]
+fn a_recovered_receipt_has_the_time_of_the_write() {
+    // Bug: a cycle was killed after it had sent a value, and resumed hours later; the receipt had the later time, and
+    // detection, which compares it with the directory's record, held the sync's own write for a stranger's.
+    let mut house = House::new();
+    house.engine.observe(Box::new(|step| match step {
+        sync::Step::Sent(..) => std::ops::ControlFlow::Break(()),
+        _ => std::ops::ControlFlow::Continue(()),
+    }));
+    house.engine.cycle(now()).unwrap_err();
+    assert_eq!(house.keys(), 1, "sent, and not accounted for");
+    house
+        .engine
+        .observe(Box::new(|_| std::ops::ControlFlow::Continue(())));
+    let later = now().plus_seconds(7200);
+    assert_eq!(house.engine.cycle(later).unwrap().recovered, 1);
+    let receipts = house.engine.state().receipts(0, 10).unwrap();
+    let times: Vec<_> = receipts
+        .iter()
+        .map(|receipt| (receipt.state, receipt.time))
+        .collect();
+    assert_eq!(
+        times,
+        [
+            (events::ReceiptState::Written, now()),
+            (events::ReceiptState::Confirmed, later)
+        ]
+    );
+}
+
+#[test]
+fn an_old_plan_that_fails_is_history_after_the_next_cycle() {
+    // Bug: a kept plan applied twice left a failure that no later cycle forgot, since its person was in order.
+    let mut house = House::new();
+    let plan = house.engine.plan(Coverage::Pending, now()).unwrap().plan;
+    house.engine.apply(plan.clone(), now()).unwrap();
+    house.engine.apply(plan, now()).unwrap();
+    assert_eq!(house.engine.state().failures().unwrap().len(), 1);
+    house.cycle();
+    assert!(house.engine.state().failures().unwrap().is_empty());
+}
+
+#[test]
 fn an_unreachable_directory_is_tried_again() {
     let mut house = House::new();
     house.directory.fail_next(1);

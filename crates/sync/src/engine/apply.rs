@@ -109,7 +109,7 @@ impl Engine {
                 Err(refused) => self.refuse(plan, refused, report, now)?,
             }
         }
-        self.journal_intents(&mut writes, cycle, now)?;
+        self.journal_intents(&mut writes, cycle, self.moment(now))?;
         self.step(Step::Intent)?;
         let mut sent = Vec::new();
         for write in writes {
@@ -167,6 +167,7 @@ impl Engine {
             let row = JournalRow {
                 id: 0,
                 cycle,
+                at: now,
                 anchor: write.values.anchor.clone(),
                 name: write.plan.name.clone(),
                 attribute: write.plan.attribute.clone(),
@@ -180,7 +181,7 @@ impl Engine {
                 removed: write.values.remove.clone(),
                 state: "intent".to_owned(),
             };
-            write.journal = self.state.journal(&row, self.fence, now)?;
+            write.journal = self.state.journal(&row, self.fence)?;
         }
         Ok(transaction.commit()?)
     }
@@ -257,6 +258,8 @@ impl Engine {
         let Some(anchor) = plan.anchor.clone() else {
             return Ok(());
         };
+        // A kept plan may fail for somebody who is in order: the next plan looks again, and forgets the failure.
+        self.state.mark_person_dirty(plan.person)?;
         let word = serde_json::to_string(&reason).unwrap_or_default();
         let failures = self.state.note_failure(
             &anchor,

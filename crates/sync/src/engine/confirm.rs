@@ -101,7 +101,10 @@ impl Engine {
             if row.state == "intent" {
                 self.state
                     .remember_export(&row.anchor, &row.attribute, value, added, now)?;
-                let receipt = self.make_receipt(&place, value, added, ReceiptState::Written, now);
+                // Detection compares this with the directory's record, so it is the time of the write, however late
+                // the interrupted cycle is resumed.
+                let written = ReceiptState::Written;
+                let receipt = self.make_receipt(&place, value, added, written, row.at);
                 self.state.append_receipt(receipt)?;
             }
             self.state

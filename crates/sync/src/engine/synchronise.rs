@@ -25,15 +25,10 @@ pub(crate) fn synchronise(state: &State, rules: &RuleSet) -> Result<SyncCount, E
         count: SyncCount::default(),
     };
     worker.note_rules()?;
-    loop {
-        let directory = worker.objects(Connector::Ad)?;
-        let persons = worker.persons()?;
-        let cloud = worker.objects(Connector::Cloud)?;
-        let again = worker.persons()?;
-        if !(directory || persons || cloud || again) {
-            return Ok(worker.count);
-        }
-    }
+    state.expect_much(worker.count.full)?;
+    let ended = worker.run();
+    state.expect_much(false)?;
+    ended.map(|()| worker.count)
 }
 
 struct Worker<'a> {
@@ -43,6 +38,19 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
+    /// Round and round, until nobody is dirty: a person's new value may wake an object that waited for it.
+    fn run(&mut self) -> Result<(), Error> {
+        loop {
+            let directory = self.objects(Connector::Ad)?;
+            let persons = self.persons()?;
+            let cloud = self.objects(Connector::Cloud)?;
+            let again = self.persons()?;
+            if !(directory || persons || cloud || again) {
+                return Ok(());
+            }
+        }
+    }
+
     fn note_rules(&mut self) -> Result<(), Error> {
         if self.state.meta("rules")?.as_deref() == Some(self.rules.fingerprint()) {
             return Ok(());

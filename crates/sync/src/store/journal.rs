@@ -24,6 +24,8 @@ pub(crate) struct Lease {
 pub(crate) struct JournalRow {
     pub(crate) id: i64,
     pub(crate) cycle: u64,
+    /// When it was sent, as nearly as is known before the answer.
+    pub(crate) at: Timestamp,
     pub(crate) anchor: Anchor,
     pub(crate) name: String,
     pub(crate) attribute: String,
@@ -121,12 +123,7 @@ impl State {
         parsed.map_err(|error| Error::StoreDamaged(format!("a report: {error}")))
     }
 
-    pub(crate) fn journal(
-        &self,
-        row: &JournalRow,
-        fence: i64,
-        now: Timestamp,
-    ) -> Result<i64, Error> {
+    pub(crate) fn journal(&self, row: &JournalRow, fence: i64) -> Result<i64, Error> {
         let sql = "INSERT INTO journal \
              (cycle, fence, at, anchor, name, attribute, rule, cloud_object, added, removed, state) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
@@ -134,7 +131,7 @@ impl State {
         Ok(insert.insert(params![
             i64::try_from(row.cycle).unwrap_or(i64::MAX),
             fence,
-            now.to_string(),
+            row.at.to_string(),
             row.anchor.as_str(),
             row.name,
             row.attribute,
@@ -156,7 +153,7 @@ impl State {
 
     /// Writes that are not accounted for: intents without an outcome, outcomes that no import has shown.
     pub(crate) fn open_journal(&self) -> Result<Vec<JournalRow>, Error> {
-        let sql = "SELECT id, cycle, anchor, name, attribute, rule, cloud_object, added, removed, state \
+        let sql = "SELECT id, cycle, anchor, name, attribute, rule, cloud_object, added, removed, state, at \
              FROM journal WHERE state IN ('intent', 'written', 'unconfirmed') ORDER BY id";
         let mut query = self.db.prepare_cached(sql)?;
         let mut rows = query.query([])?;
@@ -173,6 +170,7 @@ impl State {
                 added: from_hex(&row.get::<_, String>(7)?)?,
                 removed: from_hex(&row.get::<_, String>(8)?)?,
                 state: row.get(9)?,
+                at: moment(&row.get::<_, String>(10)?)?,
             });
         }
         Ok(found)
@@ -332,6 +330,11 @@ impl State {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+fn moment(text: &str) -> Result<Timestamp, Error> {
+    let damaged = || Error::StoreDamaged(format!("'{text}' in the journal is no time"));
+    Timestamp::parse_rfc3339(text).map_err(|_| damaged())
 }
 
 fn to_hex(values: &Values) -> String {

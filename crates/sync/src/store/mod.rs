@@ -31,6 +31,12 @@ const VERSION: i64 = 1;
 /// "TOMS": tells this file from other SQLite files.
 const APPLICATION_ID: i64 = 0x544F_4D53;
 
+/// Pages of log between checkpoints: 64 MiB.
+const LOG_PAGES: i64 = 16_384;
+/// The same while everything is computed anew. A checkpoint writes pages back that the next commit changes again, and
+/// with a million users that is most of the work.
+const LOG_PAGES_BULK: i64 = 524_288;
+
 /// The state of one sync.
 #[derive(Debug)]
 pub struct State {
@@ -74,8 +80,7 @@ impl State {
         db.pragma_update(None, "foreign_keys", false)?;
         // Room for the upper part of all indexes of a large directory, used only where it is needed.
         db.pragma_update(None, "cache_size", -131_072)?;
-        // A checkpoint writes pages back that the next commit may change again: 64 MiB of log between them.
-        db.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         db.busy_timeout(std::time::Duration::from_secs(10))?;
         db.set_prepared_statement_cache_capacity(64);
         let (attributes, rules) = (Names::new("attribute"), Names::new("rule"));
@@ -148,6 +153,12 @@ impl State {
         }
         self.writer = Some(lock);
         Ok(())
+    }
+
+    /// Prepares for changing almost everything, or for the ordinary again.
+    pub(crate) fn expect_much(&self, much: bool) -> Result<(), Error> {
+        let pages = if much { LOG_PAGES_BULK } else { LOG_PAGES };
+        Ok(self.db.pragma_update(None, "wal_autocheckpoint", pages)?)
     }
 
     /// One transaction; dropped without commit, it never was.
