@@ -21,4 +21,5 @@ pub mod crypto;
 pub mod files;
 pub mod messages;
 pub mod pac;
+pub mod pkinit;
 pub mod ticket;
