@@ -16,7 +16,7 @@ struct Tool {
     needed_by: &'static str,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         program: "ldapsearch",
         package: "ldap-utils",
@@ -26,6 +26,11 @@ const TOOLS: [Tool; 6] = [
         program: "fido2-token",
         package: "fido2-tools",
         needed_by: "conformance: libfido2",
+    },
+    Tool {
+        program: "kinit",
+        package: "krb5-user",
+        needed_by: "conformance: MIT Kerberos' tools",
     },
     Tool {
         program: "openssl",

@@ -103,12 +103,12 @@ impl Realm {
     }
 
     /// The reply's bytes or the error.
-    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, KrbError> {
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, Box<KrbError>> {
         let answer = self.kdc.answer(request, self.now, &mut self.entropy);
         self.events.extend(answer.events);
         let reply = answer.reply.expect("an answer");
         match KrbError::from_der(&reply) {
-            Ok(error) => Err(error),
+            Ok(error) => Err(Box::new(error)),
             Err(_) => Ok(reply),
         }
     }

@@ -1,0 +1,208 @@
+//! A KDC on loopback with accounts in memory, and MIT's tools pointed at it, for the judges of the KDC.
+
+#![allow(dead_code, reason = "each judge uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a judge's test that cannot set up its peers has failed"
+)]
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use kdc::serve::Surroundings;
+use kdc::{Event, Kdc, LockoutPolicy, MemoryAccounts, MemoryLockout, Settings};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use types::{Clock, Sid};
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "Correct-Horse-2026";
+pub(crate) const REALM: &str = "CORP.CONTOSO.COM";
+/// The service that every realm here has.
+pub(crate) const WEB: &str = "HTTP/web.corp.contoso.com";
+
+/// How MIT's tools reach the KDC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    Udp,
+    Tcp,
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) good: bool,
+    pub(crate) text: String,
+}
+
+/// A realm that is served until it is dropped.
+pub(crate) struct Served {
+    pub(crate) accounts: Arc<MemoryAccounts>,
+    pub(crate) address: SocketAddr,
+    events: Arc<Mutex<Vec<Event>>>,
+    files: tempfile::TempDir,
+    _stop: watch::Sender<bool>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Served {
+    /// `testuser`, and the computer `WEB$` with a service.
+    pub(crate) fn new() -> Self {
+        let settings = Settings::new(REALM, "CORP", "DC1");
+        Self::with(settings, LockoutPolicy::default())
+    }
+
+    pub(crate) fn with(settings: Settings, lockout: LockoutPolicy) -> Self {
+        let mut entropy = lab::OsEntropy;
+        let domain = Sid::nt(&[21, 1_004_336_348, 1_177_238_915, 682_003_330]);
+        let accounts = MemoryAccounts::new(REALM, domain, &mut entropy).unwrap();
+        accounts.add("testuser", PASSWORD, &[], |_| {}).unwrap();
+        let services = [WEB, "HOST/web.corp.contoso.com"];
+        accounts.add("WEB$", PASSWORD, &services, |_| {}).unwrap();
+        let accounts = Arc::new(accounts);
+        let lockout = Arc::new(MemoryLockout::new(lockout));
+        let kdc = Arc::new(Kdc::new(settings, accounts.clone(), lockout));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (sender, stop) = watch::channel(false);
+        let log = events.clone();
+        let around = Surroundings {
+            clock: Arc::new(lab::SystemClock) as Arc<dyn Clock>,
+            entropy: Arc::new(|| Box::new(lab::OsEntropy)),
+            audit: Arc::new(move |_, event| log.lock().unwrap().push(event)),
+            stop,
+        };
+        let (tcp, udp) = runtime.block_on(sockets());
+        let address = tcp.local_addr().unwrap();
+        runtime.spawn(kdc::serve::udp(Arc::new(udp), kdc.clone(), around.clone()));
+        runtime.spawn(kdc::serve::tcp(tcp, kdc, around));
+        let served = Self {
+            accounts,
+            address,
+            events,
+            files: tempfile::tempdir().unwrap(),
+            _stop: sender,
+            _runtime: runtime,
+        };
+        served.write_krb5_conf();
+        served
+    }
+
+    /// What the audit log was told so far, one line each.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        events.iter().map(ToString::to_string).collect()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    fn write_krb5_conf(&self) {
+        for (name, limit) in [("udp.conf", 1_000_000), ("tcp.conf", 1)] {
+            let conf = format!(
+                "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
+                 dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = {limit}\n\
+                 [realms]\n {REALM} = {{\n  kdc = {}\n }}\n",
+                self.address
+            );
+            std::fs::write(self.path(name), conf).unwrap();
+        }
+    }
+
+    /// A program of MIT Kerberos with this realm's configuration and a ticket cache of this name.
+    pub(crate) fn mit(&self, program: &str, wire: Wire, cache: &str) -> Command {
+        let mut command = Command::new(conformance::peers::program(program));
+        let conf = match wire {
+            Wire::Udp => "udp.conf",
+            Wire::Tcp => "tcp.conf",
+        };
+        command
+            .env("KRB5_CONFIG", self.path(conf))
+            .env("KRB5CCNAME", format!("FILE:{}", self.path(cache).display()))
+            .env("KRB5_KTNAME", self.path("keytab"))
+            .env("LC_ALL", "C")
+            .env_remove("KRB5_TRACE");
+        command
+    }
+
+    /// `kinit` with a password.
+    pub(crate) fn kinit(
+        &self,
+        wire: Wire,
+        cache: &str,
+        password: &str,
+        arguments: &[&str],
+    ) -> Said {
+        let mut command = self.mit("kinit", wire, cache);
+        Said::of(command.args(arguments), &format!("{password}\n"))
+    }
+
+    /// `kvno` for a service with the tickets of that cache.
+    pub(crate) fn kvno(&self, wire: Wire, cache: &str, arguments: &[&str]) -> Said {
+        Said::of(self.mit("kvno", wire, cache).args(arguments), "")
+    }
+
+    /// `klist` of that cache: flags and encryption types.
+    pub(crate) fn klist(&self, cache: &str) -> String {
+        let said = Said::of(self.mit("klist", Wire::Udp, cache).args(["-f", "-e"]), "");
+        assert!(said.good, "{said:?}");
+        said.text
+    }
+}
+
+impl Said {
+    pub(crate) fn of(command: &mut Command, input: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input has its reasons.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        Self {
+            good: output.status.success(),
+            text: String::from_utf8_lossy(&text).into_owned(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn well(self) -> String {
+        assert!(self.good, "{}", self.text);
+        self.text
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(self, words: &str) {
+        assert!(!self.good, "it was not refused: {}", self.text);
+        assert!(
+            self.text.contains(words),
+            "'{words}' is missing in: {}",
+            self.text
+        );
+    }
+}
+
+/// Both protocols on the same port, as `krb5.conf` wants it.
+async fn sockets() -> (TcpListener, UdpSocket) {
+    for _ in 0..20 {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+            return (tcp, udp);
+        }
+    }
+    panic!("no port is free for both TCP and UDP");
+}
