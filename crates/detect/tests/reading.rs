@@ -237,6 +237,26 @@ fn other_events_are_passed_over() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_no_quiet_log() {
+    // Bug: scanning the wrong file said "0 changes" and ended with 0.
+    let read = |text: &str| detect::read::changes("file", text.as_bytes()).broken_count;
+    assert_eq!(read("127.0.0.1 localhost\n"), 1);
+    assert_eq!(
+        read("Level,Date,Source\nInformation,2026-06-10,Security\n"),
+        1
+    );
+    for quiet in [
+        "",
+        "\n",
+        "[]",
+        "{\"EventID\":4624}\n",
+        "Record 1\n<Event></Event>\n",
+    ] {
+        assert_eq!(read(quiet), 0, "{quiet}");
+    }
+}
+
+#[test]
 fn what_is_no_text() {
     for (bytes, word) in [
         (&b"ElfFile\0\0\0"[..], "evtx_dump"),

@@ -59,6 +59,7 @@ pub fn changes(source: &str, bytes: &[u8]) -> Read {
         ]
         .map(|name| memmem::Finder::new(&name).into_owned()),
         next_event_end: None,
+        is_recognised: false,
     };
     if bytes.starts_with(b"ElfFile\0") {
         reader.break_at(
@@ -68,7 +69,16 @@ pub fn changes(source: &str, bytes: &[u8]) -> Read {
         return reader.read;
     }
     match text_of(bytes) {
-        Ok(text) => reader.read_text(&text),
+        Ok(text) => {
+            reader.read_text(&text);
+            // A file of another kind must not look like a log in which nothing happened.
+            if !reader.is_recognised && !text.trim().is_empty() && reader.read.broken_count == 0 {
+                reader.break_at(
+                    1,
+                    "no record was found: the directory's own records are read, and Windows events as JSON or XML",
+                );
+            }
+        }
         Err(reason) => reader.break_at(1, reason),
     }
     reader.read
@@ -99,6 +109,8 @@ struct Reader<'a> {
     /// How much of the text is left behind the next `</Event>`, `None` before the first search. Remembering it
     /// keeps a file of broken events from being searched again and again.
     next_event_end: Option<EventEnd>,
+    /// Whether anything looked like a record.
+    is_recognised: bool,
 }
 
 /// Where the next end of an event is.
@@ -129,7 +141,9 @@ impl Reader<'_> {
     fn read_record(&mut self, rest: &str, line: usize) -> usize {
         let line_end = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
         let first_line = rest.get(..line_end).unwrap_or(rest);
-        match first_line.trim_start().as_bytes().first() {
+        let first = first_line.trim_start().as_bytes().first();
+        self.is_recognised |= matches!(first, Some(b'{' | b'[' | b'<'));
+        match first {
             Some(b'{') if first_line.trim_end().ends_with('}') => {
                 self.read_json_line(first_line.trim(), line);
                 line_end
