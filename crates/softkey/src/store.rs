@@ -58,7 +58,6 @@ pub enum StateError {
 }
 
 /// What is kept, and where.
-#[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) entries: BTreeMap<usize, Vec<u8>>,
     pub(crate) attestation_root: Vec<u8>,
@@ -80,6 +79,16 @@ struct Contents {
     version: u32,
     attestation_root: String,
     entries: BTreeMap<usize, String>,
+}
+
+/// The entries are private keys and the PIN's hash.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("place", &self.place)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -276,4 +285,17 @@ fn sync_directory_of(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_directory_of(_path: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        // Bug: the derived form printed every entry, private keys included.
+        let mut store = Store::in_memory();
+        store.entries.insert(1, vec![0xAB; 3]);
+        assert!(!format!("{store:?}").contains("171"));
+    }
 }
