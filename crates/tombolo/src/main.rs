@@ -110,7 +110,8 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
     }
 }
 
-/// Reads the command line. Clap would end with 2 on wrong usage, which here means a planted key.
+/// Reads the command line. Clap would end with 2 on wrong usage, which here means a planted key; and 3, which stands
+/// for wrong usage elsewhere, means a guard under `sync`.
 fn parse() -> Result<Cli, Exit> {
     let parsed = command()
         .try_get_matches()
@@ -119,11 +120,20 @@ fn parse() -> Result<Cli, Exit> {
         // Nothing is left to do when even this cannot be printed.
         drop(error.print());
         if error.use_stderr() {
-            Exit::Failed
+            usage_exit(std::env::args_os().skip(1))
         } else {
             Exit::Good
         }
     })
+}
+
+fn usage_exit(arguments: impl Iterator<Item = std::ffi::OsString>) -> Exit {
+    let mut words = arguments.filter(|argument| !argument.as_encoded_bytes().starts_with(b"-"));
+    if words.next().is_some_and(|word| word == "sync") {
+        Exit::Code(sync::WRONG)
+    } else {
+        Exit::Failed
+    }
 }
 
 /// The command line with the exit codes under each command's help.

@@ -82,6 +82,9 @@ fn nothing_to_show() {
         &["no key credential found", "next:"],
     );
     check(&["B:x"], "", 3, &[], &["argument 1 is not a value"]);
+    // Hex alone is no file's name, and is not printed whole.
+    let said = ["argument 1 is not a value", "hex alone", "'B:400:"];
+    check(&[&"00".repeat(200)], "", 3, &[], &said);
     check(
         &["no-such-file", &value()],
         "",

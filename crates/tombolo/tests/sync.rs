@@ -244,6 +244,19 @@ fn what_is_wrong_with_the_configuration_is_said() {
 /// Kills the sync while it works, again and again, with new keys each time. Whatever it was doing: in the end the
 /// directory has each key once, and each value that was written has exactly one receipt that says so.
 #[test]
+fn wrong_usage_is_not_a_guard() {
+    // Bug: `sync apply` without a file ended with 3, which says that a guard stopped the plan.
+    for arguments in [&["apply"][..], &["plann"], &["--json", "explain"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tombolo"))
+            .arg("sync")
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
 fn killed_again_and_again_it_still_arrives() {
     let mut bench = Bench::new(5);
     bench.register(TEST_USER);

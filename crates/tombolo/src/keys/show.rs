@@ -111,6 +111,17 @@ fn each(index: usize, input: &str, shell: &mut Shell, take: &mut Take<'_>) -> Re
                 .next("give the value whole and in quotes, or a file's name"));
         }
     } else {
+        let is_hex = |byte: u8| byte.is_ascii_hexdigit();
+        if input.len() > HEX_DIGITS_MIN && input.bytes().all(is_hex) {
+            let name = format!("argument {}", index.saturating_add(1));
+            return Err(Failure::new(format!("{name} is not a value"))
+                .why(format!("'{}' is hex alone", short(input)))
+                .next(format!(
+                    "put the length and the owner around it: 'B:{}:{}:CN=…'",
+                    input.len(),
+                    short(input)
+                )));
+        }
         let bytes = read_input(&PathBuf::from(input))?;
         let name = if input == "-" { "stdin" } else { input };
         inventory::read(name, &bytes, &mut sink);
@@ -118,6 +129,9 @@ fn each(index: usize, input: &str, shell: &mut Shell, take: &mut Take<'_>) -> Re
     drop(progress);
     ended
 }
+
+/// No file has a name of more hex digits by accident.
+const HEX_DIGITS_MIN: usize = 64;
 
 fn short(input: &str) -> String {
     match input.char_indices().nth(40) {

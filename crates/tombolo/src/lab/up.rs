@@ -114,15 +114,16 @@ fn sync_configuration(house: &House, bind_dn: &str) -> String {
 fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 3], Failure> {
     let user = house.account(TEST_USER).tell("the user is missing")?;
     let sync = files.sync.display();
+    let tombolo = crate::io::own_name();
     Ok([
         (
             "carry the key to the directory",
-            format!("tombolo sync run --config {sync}"),
+            format!("{tombolo} sync run --config {sync}"),
         ),
         (
             "read it back and decode it",
             format!(
-                "LDAPTLS_CACERT={} ldapsearch -LLL -x -H {} -D {} -w '{}' -b '{}' {} | tombolo keys show -",
+                "LDAPTLS_CACERT={} ldapsearch -LLL -x -H {} -D {} -w '{}' -b '{}' {} | {tombolo} keys show -",
                 files.ca.display(),
                 house.addresses().ldaps,
                 TEST_USER.upn(house.dns_domain()),
@@ -134,7 +135,7 @@ fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 3],
         (
             "judge who wrote it",
             format!(
-                "tombolo detect scan {} --connector {} --receipts <(tombolo sync receipts --json --config {sync})",
+                "{tombolo} detect scan {} --connector {} --receipts <({tombolo} sync receipts --json --config {sync})",
                 files.log.display(),
                 house
                     .account(CONNECTOR)

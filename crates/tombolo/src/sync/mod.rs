@@ -14,7 +14,7 @@ use crate::io::{Exit, Failure, Shell};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or nothing to do
-  1  an error: bad input, or something could not be reached
+  1  an error: bad input, wrong usage, or something could not be reached
   2  changes are pending (plan), or there is drift (drift)
   3  a guard stopped the plan: it would delete more values than the rule allows
   4  a write was refused or is blocked; each is named, with the line that mends it";
@@ -83,13 +83,16 @@ fn const_help() -> String {
     format!("{EXAMPLES}\n{EXIT_CODES}")
 }
 
-/// Runs the chosen subcommand. Errors end with 1, as the codes above 1 each mean something else here.
+/// The exit code of errors, wrong usage included: the codes above it each mean something else here.
+pub(crate) const WRONG: u8 = 1;
+
+/// Runs the chosen subcommand.
 pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
     let ended = act(command, shell);
     ended.or_else(|failure| {
         shell.flush()?;
         shell.note(failure);
-        Ok(Exit::Code(1))
+        Ok(Exit::Code(WRONG))
     })
 }
 
