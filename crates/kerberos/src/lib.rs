@@ -2,7 +2,8 @@
 //!
 //! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy), [`messages`] RFC 4120 and
 //! what Windows added to it; [`ticket`] seals and opens, [`pac`] is what Windows says about an account inside a
-//! ticket, [`files`] are credential caches, keytabs and `.kirbi`.
+//! ticket, [`files`] are credential caches, keytabs and `.kirbi`, [`pkinit`] puts public keys in the
+//! place of passwords, [`gss`] wraps it all for LDAP and HTTP.
 //!
 //! ```
 //! use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
@@ -18,7 +19,9 @@
 //! Deliberately absent: sockets, files, the clock, and every decision that a KDC takes.
 
 pub mod crypto;
+mod der;
 pub mod files;
+pub mod gss;
 pub mod messages;
 pub mod pac;
 pub mod pkinit;

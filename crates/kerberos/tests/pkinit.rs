@@ -374,6 +374,33 @@ fn a_missing_or_zero_q_is_accepted() {
 }
 
 #[test]
+fn the_signed_request_is_bound_to_its_body() {
+    let sample = include_str!("vectors/mit_pkinit_encode.txt")
+        .lines()
+        .find(|line| line.starts_with("encode_krb5_auth_pack:"));
+    let pack = AuthPack::from_der(&hex(sample.unwrap().split_once(": ").unwrap().1)).unwrap();
+    let mut authenticator = pack.pk_authenticator;
+    authenticator.pa_checksum2 = None;
+    authenticator.pa_checksum = Some(Digest::Sha1.hash(b"body").into());
+    authenticator.check_body(b"body").unwrap();
+    assert!(authenticator.check_body(b"bodY").is_err());
+    let sha256 = rasn::types::ObjectIdentifier::new(vec![2, 16, 840, 1, 101, 3, 4, 2, 1]).unwrap();
+    authenticator.pa_checksum2 = Some(PaChecksum2 {
+        checksum: Digest::Sha256.hash(b"other").into(),
+        algorithm_identifier: AlgorithmIdentifier {
+            algorithm: sha256,
+            parameters: None,
+        },
+    });
+    // The second one counts where it is there.
+    assert!(authenticator.check_body(b"body").is_err());
+    authenticator.check_body(b"other").unwrap();
+    authenticator.pa_checksum = None;
+    authenticator.pa_checksum2 = None;
+    assert!(authenticator.check_body(b"body").is_err(), "none at all");
+}
+
+#[test]
 fn small_and_strange_rsa_keys_are_refused() {
     assert_eq!(
         RsaPublicKey::new(&[0xFF; 128], &[1, 0, 1]),

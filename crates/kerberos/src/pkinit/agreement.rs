@@ -10,9 +10,9 @@ use crypto_bigint::{BoxedUint, Odd};
 use types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
-use super::der::{self, Reader};
 use super::rsa::fit;
 use super::{PkinitError, Policy, primes};
+use crate::der::{self, Reader};
 
 /// A group that keys can be agreed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl PublicValue {
             return Err(PkinitError::NotAccepted("the 1024-bit group 2"));
         }
         let [0, bits @ ..] = info.expect(der::BIT_STRING)?.content else {
-            return Err(info.invalid("the value is not made of whole bytes"));
+            return Err(info.invalid("the value is not made of whole bytes").into());
         };
         Self::from_bits(group, bits)
     }

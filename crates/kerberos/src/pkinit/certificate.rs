@@ -1,7 +1,7 @@
 //! The few fields of an X.509 certificate (RFC 5280 4.1) that CMS and key trust need, as raw bytes.
 
 use super::PkinitError;
-use super::der::{self, Reader};
+use crate::der::{self, Reader};
 
 /// A certificate, not verified in any way.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use sha1::{Digest as _, Sha1};
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::der::{self, Reader, Tlv};
 use super::rsa::RSA_ENCRYPTION;
 use super::{Certificate, PkinitError, Policy, RsaPublicKey};
+use crate::der::{self, Reader, Tlv};
 
 /// The longest CMS structure that is read.
 const CMS_BYTES_MAX: usize = 1 << 20;
@@ -88,7 +88,7 @@ impl Digest {
         }
     }
 
-    fn from_oid(oid: &[u8]) -> Option<Self> {
+    pub(super) fn from_oid(oid: &[u8]) -> Option<Self> {
         [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512]
             .into_iter()
             .find(|digest| digest.oid() == oid)
@@ -124,13 +124,13 @@ impl SignedData {
     pub fn decode(bytes: &[u8]) -> Result<Self, PkinitError> {
         let mut outer = Reader::new("SignedData", bytes);
         if bytes.len() > CMS_BYTES_MAX {
-            return Err(outer.invalid("larger than 1 MiB"));
+            return Err(outer.invalid("larger than 1 MiB").into());
         }
         let mut data = outer.enter(der::SEQUENCE)?;
         outer.end()?;
         if let Some(oid) = data.optional(der::OID)? {
             if oid.content != SIGNED_DATA {
-                return Err(data.invalid("ContentInfo holds something else"));
+                return Err(data.invalid("ContentInfo holds something else").into());
             }
             data = data.enter(0xA0)?.enter(der::SEQUENCE)?;
         }
@@ -186,7 +186,9 @@ impl SignedData {
         let mut algorithm = signer.enter(der::SEQUENCE)?;
         let named = Digest::from_signature_oid(algorithm.expect(der::OID)?.content)?;
         if named.is_some_and(|named| named != self.digest) {
-            return Err(signer.invalid("the two algorithms name different digests"));
+            return Err(signer
+                .invalid("the two algorithms name different digests")
+                .into());
         }
         self.signature = signer.expect(der::OCTET_STRING)?.content.to_vec();
         Ok(self)
@@ -275,13 +277,13 @@ impl SignedData {
                 }
                 digests = digests.saturating_add(1);
             } else if oid == CONTENT_TYPE && values.expect(der::OID)?.content != self.content_type {
-                return Err(set.invalid("the content is of another type"));
+                return Err(set.invalid("the content is of another type").into());
             }
         }
         if digests == 1 {
             Ok(())
         } else {
-            Err(set.invalid("no message digest, or several"))
+            Err(set.invalid("no message digest, or several").into())
         }
     }
 }
@@ -298,7 +300,7 @@ fn signer_id(reader: Reader<'_>, id: Tlv<'_>) -> Result<SignerId, PkinitError> {
         0xA0 => Ok(SignerId::KeyId(
             inner.expect(der::OCTET_STRING)?.content.to_vec(),
         )),
-        _ => Err(reader.invalid("the signer has no name")),
+        _ => Err(reader.invalid("the signer has no name").into()),
     }
 }
 

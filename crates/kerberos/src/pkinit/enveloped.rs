@@ -8,9 +8,9 @@ use types::Entropy;
 use zeroize::Zeroizing;
 
 use super::cms::{SIGNED_DATA, Sign, signed_data};
-use super::der::{self, Reader};
 use super::rsa::RSA_ENCRYPTION;
 use super::{Certificate, PkinitError, RsaPublicKey};
+use crate::der::{self, Reader};
 
 /// How the content is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl EnvelopedData {
         let mut info = outer.enter(der::SEQUENCE)?;
         outer.end()?;
         if info.expect(der::OID)?.content != ENVELOPED_DATA {
-            return Err(info.invalid("ContentInfo holds something else"));
+            return Err(info.invalid("ContentInfo holds something else").into());
         }
         let mut data = info.enter(0xA0)?.enter(der::SEQUENCE)?;
         data.expect(der::INTEGER)?; // version

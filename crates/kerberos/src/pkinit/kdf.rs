@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::PkinitError;
 use super::cms::Digest;
-use super::der;
 use super::messages::{KdfAlgorithmId, Krb5PrincipalName, PkinitSuppPubInfo};
 use crate::crypto::{EncryptionType, Key};
+use crate::der;
 use crate::messages::{Der, PrincipalName, Realm};
 
 /// A key derivation function.

@@ -3,8 +3,12 @@
 use rasn::types::{Any, BitString, ObjectIdentifier, OctetString};
 use rasn::{AsnType, Decode, Encode};
 
+use subtle::ConstantTimeEq;
+
+use super::PkinitError;
+use super::cms::Digest;
 use crate::crypto::EncryptionType;
-use crate::messages::{Checksum, EncryptionKey, KerberosTime, PrincipalName, Realm, sequence};
+use crate::messages::{Checksum, Der, EncryptionKey, KerberosTime, PrincipalName, Realm, sequence};
 
 /// AlgorithmIdentifier, RFC 5280 4.1.1.2.
 #[derive(Clone, Debug, PartialEq, Eq, AsnType, Encode, Decode)]
@@ -136,5 +140,35 @@ sequence! {
         0 enctype [EncryptionType],
         1 as_req [OctetString],
         2 pk_as_rep [OctetString],
+    }
+}
+
+impl PkAuthenticator {
+    /// Whether the request's body, as it was sent, is the one that was signed. The checksum with a named hash counts
+    /// where it is there; the SHA-1 of RFC 4556 binds but proves nothing by itself, so it needs no policy.
+    pub fn check_body(&self, raw_body: &[u8]) -> Result<(), PkinitError> {
+        let (digest, checksum) = match (&self.pa_checksum2, &self.pa_checksum) {
+            (Some(second), _) => {
+                let oid = second.algorithm_identifier.algorithm.to_der()?;
+                let digest = oid.get(2..).and_then(Digest::from_oid);
+                (
+                    digest.ok_or(PkinitError::NotAccepted(
+                        "a digest that is not SHA-1 or SHA-2",
+                    ))?,
+                    &second.checksum,
+                )
+            }
+            (None, Some(first)) => (Digest::Sha1, first),
+            (None, None) => {
+                return Err(PkinitError::NotAccepted(
+                    "a request without a checksum of its body",
+                ));
+            }
+        };
+        if bool::from(digest.hash(raw_body).ct_eq(checksum)) {
+            Ok(())
+        } else {
+            Err(PkinitError::Signature)
+        }
     }
 }

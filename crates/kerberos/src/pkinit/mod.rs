@@ -12,7 +12,6 @@
 mod agreement;
 mod certificate;
 mod cms;
-mod der;
 mod enveloped;
 mod kdf;
 mod messages;
@@ -73,4 +72,13 @@ pub enum PkinitError {
     /// The key cannot be made.
     #[error(transparent)]
     Crypto(#[from] crate::crypto::CryptoError),
+}
+
+impl From<crate::der::InvalidDer> for PkinitError {
+    fn from(error: crate::der::InvalidDer) -> Self {
+        Self::Invalid {
+            what: error.what,
+            why: error.why,
+        }
+    }
 }

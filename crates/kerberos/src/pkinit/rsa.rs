@@ -9,7 +9,7 @@ use types::Entropy;
 
 use super::PkinitError;
 use super::cms::Digest;
-use super::der::{self, Reader};
+use crate::der::{self, Reader};
 
 /// The public half of an RSA key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,11 @@ impl RsaPublicKey {
         }
         let bits = info.expect(der::BIT_STRING)?.content;
         let [0, key @ ..] = bits else {
-            return Err(info.invalid("the key is not made of whole bytes"));
+            return Err(info.invalid("the key is not made of whole bytes").into());
         };
         let mut key = Reader::new("RSAPublicKey", key).enter(der::SEQUENCE)?;
         let negative = key.invalid("a negative number");
-        let modulus =
-            der::unsigned_content(key.expect(der::INTEGER)?.content).ok_or(negative.clone())?;
+        let modulus = der::unsigned_content(key.expect(der::INTEGER)?.content).ok_or(negative)?;
         let exponent = der::unsigned_content(key.expect(der::INTEGER)?.content).ok_or(negative)?;
         Self::new(modulus, exponent)
     }

@@ -1,52 +1,63 @@
-//! Just enough DER to walk through certificates and CMS, where raw bytes matter: signatures cover them.
+//! Just enough DER to walk through certificates, CMS and GSS tokens, where raw bytes matter: signatures
+//! cover them.
 //!
 //! Definite lengths and one-byte tags only. A walk goes as deep as the code that walks, so nesting cannot hurt it.
 
-use super::PkinitError;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const NULL: u8 = 0x05;
-pub(super) const OID: u8 = 0x06;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+/// The bytes do not have the form of the structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("invalid {what}: {why}")]
+pub(crate) struct InvalidDer {
+    pub(crate) what: &'static str,
+    pub(crate) why: &'static str,
+}
 
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     what: &'static str,
     bytes: &'a [u8],
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Tlv<'a> {
-    pub(super) tag: u8,
+pub(crate) struct Tlv<'a> {
+    pub(crate) tag: u8,
     /// With tag and length.
-    pub(super) raw: &'a [u8],
-    pub(super) content: &'a [u8],
+    pub(crate) raw: &'a [u8],
+    pub(crate) content: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { what, bytes }
     }
 
-    pub(super) fn invalid(&self, why: &'static str) -> PkinitError {
-        PkinitError::Invalid {
+    pub(crate) fn invalid(&self, why: &'static str) -> InvalidDer {
+        InvalidDer {
             what: self.what,
             why,
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.first().copied()
     }
 
-    pub(super) fn next(&mut self) -> Result<Tlv<'a>, PkinitError> {
+    pub(crate) fn next(&mut self) -> Result<Tlv<'a>, InvalidDer> {
         let truncated = self.invalid("truncated");
         let &[tag, first, ref rest @ ..] = self.bytes else {
             return Err(truncated);
@@ -61,9 +72,7 @@ impl<'a> Reader<'a> {
             if !(1..=4).contains(&count) {
                 return Err(self.invalid("a length without end, or of more than four bytes"));
             }
-            let (octets, rest) = rest
-                .split_at_checked(count)
-                .ok_or_else(|| truncated.clone())?;
+            let (octets, rest) = rest.split_at_checked(count).ok_or_else(|| truncated)?;
             let length = octets
                 .iter()
                 .fold(0usize, |length, octet| (length << 8) | usize::from(*octet));
@@ -76,14 +85,14 @@ impl<'a> Reader<'a> {
         Ok(Tlv { tag, raw, content })
     }
 
-    pub(super) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>, PkinitError> {
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>, InvalidDer> {
         match self.next()? {
             tlv if tlv.tag == tag => Ok(tlv),
             _ => Err(self.invalid("an element has another tag than it should")),
         }
     }
 
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>, PkinitError> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>, InvalidDer> {
         if self.peek() == Some(tag) {
             self.next().map(Some)
         } else {
@@ -92,19 +101,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader of the content of the next element.
-    pub(super) fn enter(&mut self, tag: u8) -> Result<Self, PkinitError> {
+    pub(crate) fn enter(&mut self, tag: u8) -> Result<Self, InvalidDer> {
         let inner = self.expect(tag)?;
         Ok(self.inside(inner))
     }
 
-    pub(super) fn inside(&self, tlv: Tlv<'a>) -> Self {
+    pub(crate) fn inside(&self, tlv: Tlv<'a>) -> Self {
         Self {
             what: self.what,
             bytes: tlv.content,
         }
     }
 
-    pub(super) fn end(&self) -> Result<(), PkinitError> {
+    pub(crate) fn end(&self) -> Result<(), InvalidDer> {
         if self.is_empty() {
             Ok(())
         } else {
@@ -114,7 +123,7 @@ impl<'a> Reader<'a> {
 }
 
 /// An element with the parts as its content.
-pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut bytes = Vec::with_capacity(length + 6);
     bytes.push(tag);
@@ -133,19 +142,19 @@ pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A SET OF with its elements in the order of DER.
-pub(super) fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn set_of(tag: u8, mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.sort();
     let parts: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
     tlv(tag, &parts)
 }
 
 /// AlgorithmIdentifier with NULL as parameters.
-pub(super) fn algorithm(oid: &[u8]) -> Vec<u8> {
+pub(crate) fn algorithm(oid: &[u8]) -> Vec<u8> {
     tlv(SEQUENCE, &[&tlv(OID, &[oid]), &[NULL, 0]])
 }
 
 /// An INTEGER that is not negative, of big-endian bytes.
-pub(super) fn unsigned(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn unsigned(bytes: &[u8]) -> Vec<u8> {
     let leading = bytes.iter().take_while(|byte| **byte == 0).count();
     let bytes = bytes.get(leading..).unwrap_or_default();
     match bytes.first() {
@@ -156,7 +165,7 @@ pub(super) fn unsigned(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes of an INTEGER without its sign byte; `None` where it is negative or empty.
-pub(super) fn unsigned_content(content: &[u8]) -> Option<&[u8]> {
+pub(crate) fn unsigned_content(content: &[u8]) -> Option<&[u8]> {
     match content {
         [0, rest @ ..] => Some(rest),
         [first, ..] if *first >= 0x80 => None,
