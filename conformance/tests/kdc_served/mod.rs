@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use kdc::serve::Surroundings;
-use kdc::{Event, Kdc, LockoutPolicy, MemoryAccounts, MemoryLockout, Settings};
+use kdc::{Event, Kdc, KeyTrust, LockoutPolicy, MemoryAccounts, MemoryLockout, Settings};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use types::{Clock, Sid};
@@ -59,6 +59,16 @@ impl Served {
     }
 
     pub(crate) fn with(settings: Settings, lockout: LockoutPolicy) -> Self {
+        Self::build(settings, lockout, tempfile::tempdir().unwrap(), None)
+    }
+
+    /// With a directory for files that is there already, and key trust.
+    pub(crate) fn build(
+        settings: Settings,
+        lockout: LockoutPolicy,
+        files: tempfile::TempDir,
+        key_trust: Option<KeyTrust>,
+    ) -> Self {
         let mut entropy = lab::OsEntropy;
         let domain = Sid::nt(&[21, 1_004_336_348, 1_177_238_915, 682_003_330]);
         let accounts = MemoryAccounts::new(REALM, domain, &mut entropy).unwrap();
@@ -67,7 +77,11 @@ impl Served {
         accounts.add("WEB$", PASSWORD, &services, |_| {}).unwrap();
         let accounts = Arc::new(accounts);
         let lockout = Arc::new(MemoryLockout::new(lockout));
-        let kdc = Arc::new(Kdc::new(settings, accounts.clone(), lockout));
+        let kdc = Kdc::new(settings, accounts.clone(), lockout);
+        let kdc = Arc::new(match key_trust {
+            Some(trust) => kdc.with_key_trust(trust),
+            None => kdc,
+        });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -90,7 +104,7 @@ impl Served {
             accounts,
             address,
             events,
-            files: tempfile::tempdir().unwrap(),
+            files,
             _stop: sender,
             _runtime: runtime,
         };
@@ -113,7 +127,7 @@ impl Served {
             let conf = format!(
                 "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
                  dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = {limit}\n\
-                 [realms]\n {REALM} = {{\n  kdc = {}\n }}\n",
+                 [realms]\n {REALM} = {{\n  kdc = {}\n  pkinit_kdc_hostname = dc1.corp.contoso.com\n }}\n",
                 self.address
             );
             std::fs::write(self.path(name), conf).unwrap();

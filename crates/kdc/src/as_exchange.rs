@@ -15,6 +15,7 @@ use kerberos::messages::{
 use crate::accounts::{Account, KeySet};
 use crate::event::{Event, Proof};
 use crate::kdc::Asked;
+use crate::key_trust_login;
 use crate::names::{self, Role, Service};
 use crate::pac::PacDraft;
 use crate::policy;
@@ -30,9 +31,10 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let service = names::service(&*kdc.accounts, &kdc.settings, sname)?;
     refuse_options(body)?;
     let session_type = tickets::session_type(&kdc.settings, &body.etype, &service.account)?;
-    let (reply, proof) = prove(asked, &client)?;
-    // Changing the password is what a client with an expired one may still do.
+    let (reply, padata, proof) = prove(asked, &client)?;
+    // Changing the password is what a client with an expired one may still do; a key does not expire with it.
     match policy::password(&client, asked.now) {
+        _ if matches!(proof, Proof::KeyTrust { .. }) => {}
         Err(policy::Restriction::PasswordExpired) if service.role == Role::ChangePassword => {}
         other => other?,
     }
@@ -66,7 +68,7 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         service: &service,
         nonce: body.nonce,
         key_expiration: client.policy.password_expires,
-        padata: vec![etype_info(&client, std::slice::from_ref(&reply.key))?],
+        padata: vec![padata],
         encrypted_padata: encrypted_padata(asked.raw, &reply.key, enc_pa_rep)?,
         reply_key: &reply.key,
         reply_kvno: reply.kvno,
@@ -120,9 +122,15 @@ fn refuse_options(body: &KdcReqBody) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why))
 }
 
-/// The key that the reply is sealed with, and how the client proved to have it.
-fn prove(asked: &mut Asked<'_>, client: &Account) -> Result<(SealingKey, Proof), Refusal> {
+/// The key that the reply is sealed with, how the client comes to it, and how it proved to be the account.
+fn prove(asked: &mut Asked<'_>, client: &Account) -> Result<(SealingKey, PaData, Proof), Refusal> {
     let settings = &asked.kdc.settings;
+    if let Some(trust) = &asked.kdc.key_trust
+        && let Some(value) = asked.request.padata(PaType::PA_PK_AS_REQ)
+    {
+        let proved = key_trust_login::prove(asked, trust, client, value)?;
+        return Ok((proved.key, proved.padata, proved.proof));
+    }
     let offered = &asked.request.body().etype;
     let no_common = || {
         let why = format!(
@@ -142,16 +150,21 @@ fn prove(asked: &mut Asked<'_>, client: &Account) -> Result<(SealingKey, Proof),
     let kvno = Kvno::from_wire(i64::from(set.version));
     if let Some(timestamp) = asked.request.padata(PaType::PA_ENC_TIMESTAMP) {
         let key = check_timestamp(asked, client, &usable, timestamp)?;
-        return Ok((SealingKey { key, kvno }, Proof::EncryptedTimestamp));
+        let info = etype_info(client, std::slice::from_ref(&key))?;
+        return Ok((SealingKey { key, kvno }, info, Proof::EncryptedTimestamp));
     }
     if client.policy.no_preauthentication {
         let key = Arc::clone(strongest);
-        return Ok((SealingKey { key, kvno }, Proof::Nothing));
+        let info = etype_info(client, std::slice::from_ref(&key))?;
+        return Ok((SealingKey { key, kvno }, info, Proof::Nothing));
     }
-    let hints = vec![
+    let mut hints = vec![
         etype_info(client, &usable)?,
         PaData::new(PaType::PA_ENC_TIMESTAMP, Vec::new()),
     ];
+    if asked.kdc.key_trust.is_some() {
+        hints.push(PaData::new(PaType::PA_PK_AS_REQ, Vec::new()));
+    }
     Err(Refusal::preauthentication_required(hints))
 }
 

@@ -44,6 +44,15 @@ pub enum Event {
         /// The account.
         account: Sid,
     },
+    /// A key trust sign-in passed over a value of the account's `msDS-KeyCredentialLink`.
+    KeySkipped {
+        /// The account.
+        account: Sid,
+        /// The value's short key id, where it can be read.
+        key_id: Option<String>,
+        /// Why it cannot sign in.
+        why: String,
+    },
     /// A setting that relaxes a rule was used.
     Tolerated {
         /// The client's account.
@@ -59,6 +68,11 @@ pub enum Event {
 pub enum Proof {
     /// A timestamp under the key of its password.
     EncryptedTimestamp,
+    /// A signature by one of the account's NGC keys.
+    KeyTrust {
+        /// The key's short id.
+        key_id: String,
+    },
     /// Nothing: the account asks for no pre-authentication.
     Nothing,
 }
@@ -73,8 +87,9 @@ impl fmt::Display for Event {
                 ..
             } => {
                 let proof = match proof {
-                    Proof::EncryptedTimestamp => "its password",
-                    Proof::Nothing => "no proof at all",
+                    Proof::EncryptedTimestamp => "its password".to_owned(),
+                    Proof::KeyTrust { key_id } => format!("its key {key_id}"),
+                    Proof::Nothing => "no proof at all".to_owned(),
                 };
                 write!(f, "ticket for {service} issued to {client} by {proof}")
             }
@@ -92,6 +107,14 @@ impl fmt::Display for Event {
             }
             Self::LockedOut { account } => {
                 write!(f, "{account} is locked after too many wrong passwords")
+            }
+            Self::KeySkipped {
+                account,
+                key_id,
+                why,
+            } => {
+                let key = key_id.as_deref().unwrap_or("that cannot be read");
+                write!(f, "key {key} of {account} passed over: {why}")
             }
             Self::Tolerated { client, what } => write!(f, "tolerated from {client}: {what}"),
         }

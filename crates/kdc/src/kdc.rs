@@ -11,6 +11,7 @@ use types::{Entropy, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::event::Event;
+use crate::key_trust_login::KeyTrust;
 use crate::lockout::Lockout;
 use crate::recent::{Lookaside, ReplayCache};
 use crate::refusal::Refusal;
@@ -23,6 +24,7 @@ pub struct Kdc {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) lockout: Arc<dyn Lockout>,
     pub(crate) replays: ReplayCache,
+    pub(crate) key_trust: Option<KeyTrust>,
     lookaside: Lookaside,
 }
 
@@ -51,10 +53,18 @@ impl Kdc {
         Self {
             replays: ReplayCache::new(settings.clock_skew_s),
             lookaside: Lookaside::new(),
+            key_trust: None,
             settings,
             accounts,
             lockout,
         }
+    }
+
+    /// The same KDC, taking NGC keys too.
+    #[must_use]
+    pub fn with_key_trust(mut self, trust: KeyTrust) -> Self {
+        self.key_trust = Some(trust);
+        self
     }
 
     /// The realm's settings.
