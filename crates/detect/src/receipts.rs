@@ -19,6 +19,7 @@ pub(crate) struct Receipts {
     by_dn: HashMap<String, Vec<usize>>,
     signers: HashSet<Sid>,
     first: Option<Timestamp>,
+    last: Option<Timestamp>,
 }
 
 impl Receipts {
@@ -39,7 +40,14 @@ impl Receipts {
             self.first
                 .map_or(receipt.time, |first| first.min(receipt.time)),
         );
+        self.last = self.last.max(Some(receipt.time));
         self.all.push(receipt);
+    }
+
+    /// The last receipt, where it is older than the change: perhaps the feed was read before the change was made.
+    pub(crate) fn end_before(&self, time: Option<Timestamp>) -> Option<Timestamp> {
+        let (last, time) = (self.last?, time?);
+        (last.plus_seconds(RECEIPT_SECONDS_MAX) < time).then_some(last)
     }
 
     /// Whether any account signed a receipt.

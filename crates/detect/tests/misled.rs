@@ -179,3 +179,26 @@ fn a_value_with_two_keys_is_not_the_clouds() {
     assert_eq!(verdict.verdict, Word::Suspicious, "{:#?}", verdict.reasons);
     assert!(verdict.has_reason("entry-repeated"));
 }
+
+#[test]
+fn receipts_that_end_too_early_are_named_and_excuse_nothing() {
+    let mut log = Log::new();
+    log.write(
+        at("10:00:00"),
+        CONNECTOR,
+        user(),
+        ValueAdded,
+        &cloud_value(1),
+    );
+    let mut baseline = accounts();
+    baseline.add_receipts([receipt(
+        at("08:00:00"),
+        &user(),
+        ValueAdded,
+        &cloud_value(9),
+    )]);
+    let verdict = &log.judge(&baseline)[0];
+    assert_eq!(verdict.verdict, Word::Suspicious, "{:#?}", verdict.reasons);
+    let named = |what: &String| what.contains("read it again");
+    assert!(verdict.not_available.iter().any(named));
+}

@@ -105,6 +105,17 @@ impl Case<'_> {
                 .is_some_and(|receipts| !receipts.cover(sighting.time)),
             "receipts of that time: the feed begins later",
         );
+        // It excuses nothing: whoever holds the connector's password would write after the last receipt.
+        let last = self
+            .connector()
+            .and_then(|_| self.baseline.receipts()?.end_before(sighting.time));
+        lacks(
+            last.is_some(),
+            &format!(
+                "receipts after {}: if the feed was read before this change, read it again",
+                last.map_or_else(String::new, |last| last.to_string())
+            ),
+        );
         lacks(
             self.baseline.cloud().is_none(),
             "the cloud's list of device keys",
