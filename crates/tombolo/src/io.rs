@@ -10,4 +10,4 @@ mod output;
 pub(crate) use ::lab::{OsEntropy, SystemClock};
 pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
 pub(crate) use ground::{environment, own_name, read_file, read_input, write_file};
-pub(crate) use output::{Shell, table};
+pub(crate) use output::{Shell, counted, table};

@@ -47,7 +47,7 @@ fn exit_codes() {
     check("", 0, "0 changes");
     check("{\"msDS-KeyCredentialLink\n", 3, "-:1: ");
     let broken = "{\"msDS-KeyCredentialLink\n".to_owned() + &event(stranger, "computer", 828);
-    check(&broken, 2, "1 records could not be read");
+    check(&broken, 2, "1 record could not be read");
 }
 
 #[test]

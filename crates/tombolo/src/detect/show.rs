@@ -3,7 +3,7 @@
 use ::detect::{Act, Report, Side, Verdict};
 use comfy_table::Table;
 
-use crate::io::{self, Failure, Shell};
+use crate::io::{self, Failure, Shell, counted};
 
 /// One row for each verdict, the heaviest reason last.
 pub(super) fn table<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Table {
@@ -105,8 +105,12 @@ pub(super) fn verdict(verdict: &Verdict, shell: &mut Shell) -> Result<(), Failur
 pub(super) fn summary(report: &Report) -> String {
     let summary = &report.summary;
     let mut line = format!(
-        "{} changes of key credentials: {} planted, {} suspicious, {} unknown, {} legitimate",
-        summary.changes, summary.planted, summary.suspicious, summary.unknown, summary.legitimate
+        "{} of key credentials: {} planted, {} suspicious, {} unknown, {} legitimate",
+        counted(summary.changes, "change"),
+        summary.planted,
+        summary.suspicious,
+        summary.unknown,
+        summary.legitimate
     );
     if summary.rewrites > 0 {
         line.push_str(&format!(", {} rewritten unchanged", summary.rewrites));
@@ -123,7 +127,8 @@ pub(super) fn broken(report: &Report, shell: &Shell) {
     if all > 0 {
         let named = report.broken.len();
         shell.note(format!(
-            "{all} records could not be read ({named} named above), the others were judged"
+            "{} could not be read ({named} named above), the others were judged",
+            counted(all, "record")
         ));
     }
 }

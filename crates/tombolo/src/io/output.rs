@@ -137,6 +137,12 @@ pub(crate) fn table<'a>(headers: impl IntoIterator<Item = &'a str>) -> Table {
     table
 }
 
+/// `1 record`, `2 records`.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use types::Timestamp;
 use super::config::Config;
 use super::work::in_words;
 use super::{EXIT_CODES, Versioned, show};
-use crate::io::{Exit, Failure, Shell, Tell};
+use crate::io::{Exit, Failure, Shell, Tell, counted};
 
 /// Show how the last cycle ended and what is open
 #[derive(Debug, clap::Args)]
@@ -115,8 +115,12 @@ fn told(status: &StatusReport, shell: &mut Shell) -> Result<(), Failure> {
     ))?;
     for failure in &status.failures {
         shell.line(format!(
-            "failing: {} of {}, {} times in a row ({}): {}",
-            failure.attribute, failure.anchor, failure.failures, failure.reason, failure.message
+            "failing: {} of {}, {} in a row ({}): {}",
+            failure.attribute,
+            failure.anchor,
+            counted(failure.failures, "time"),
+            failure.reason,
+            failure.message
         ))?;
     }
     Ok(())

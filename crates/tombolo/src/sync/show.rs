@@ -6,7 +6,7 @@ use sync::report::OutcomeState;
 use sync::{CycleReport, Explanation};
 
 use super::work::in_words;
-use crate::io::{Failure, Shell, table};
+use crate::io::{Failure, Shell, counted, table};
 
 /// More objects than a person reads; the rest is in `--json`.
 const OBJECTS_SHOWN: usize = 200;
@@ -100,7 +100,8 @@ fn plan(plan: &Plan, shell: &mut Shell) -> Result<(), Failure> {
     } else {
         told.join(", ")
     };
-    shell.line(format!("plan: {told} ({} persons looked at)", sum.persons))
+    let persons = counted(sum.persons, "person");
+    shell.line(format!("plan: {told} ({persons} looked at)"))
 }
 
 fn refusals(report: &CycleReport, shell: &mut Shell) -> Result<(), Failure> {
@@ -203,8 +204,10 @@ pub(super) fn explanation(explained: &Explanation, shell: &mut Shell) -> Result<
     for failure in &explained.failures {
         let (times, message) = (failure.failures, &failure.message);
         shell.line(format!(
-            "{} failed {times} times in a row, last at {}: {message}",
-            failure.attribute, failure.last_at
+            "{} failed {} in a row, last at {}: {message}",
+            failure.attribute,
+            counted(times, "time"),
+            failure.last_at
         ))?;
     }
     for receipt in &explained.receipts {
