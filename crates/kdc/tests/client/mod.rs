@@ -86,6 +86,13 @@ impl Realm {
         }
     }
 
+    /// The same realm with a KDC that takes NGC keys.
+    pub(crate) fn take_key_trust(&mut self, trust: kdc::KeyTrust) {
+        let settings = self.kdc.settings().clone();
+        let kdc = Kdc::new(settings, self.accounts.clone(), self.lockout.clone());
+        self.kdc = kdc.with_key_trust(trust);
+    }
+
     pub(crate) fn account(&self, name: &str) -> Arc<Account> {
         self.accounts.account(Lookup::Name(name)).unwrap().unwrap()
     }
