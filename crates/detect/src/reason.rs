@@ -122,6 +122,8 @@ rules! {
         "the writer's SID is a registration service of the baseline, and the value looks like its own";
     WRITER_NOT_IN_BASELINE = "writer-not-in-baseline", 40,
         "the baseline names the accounts that write keys, and the writer is none of them";
+    WRITER_IS_SYSTEM = "writer-is-system", 0,
+        "the domain controller itself wrote, as it does when it notes the last use of a key";
     WRITER_FROM_OTHER_HOST = "writer-from-other-host", 60,
         "the connector's account came from an address that is not the connector's";
     SELF_WRITE = "self-write", -20,

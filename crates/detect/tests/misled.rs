@@ -202,3 +202,42 @@ fn receipts_that_end_too_early_are_named_and_excuse_nothing() {
     let named = |what: &String| what.contains("read it again");
     assert!(verdict.not_available.iter().any(named));
 }
+
+#[test]
+fn the_note_of_a_keys_last_use_is_no_attack() {
+    // Bug: a domain controller rewrites LastLogon of a key that is used; where that is audited, every user with
+    // Windows Hello had a key planted by SYSTEM.
+    let mut log = Log::new();
+    let mut used = cloud_value(1);
+    let created = used.len() - 11;
+    // LastLogon and its hash, which stands behind version and KeyID.
+    used[created - 8] = 7;
+    let hash = {
+        use sha2::Digest;
+        sha2::Sha256::digest(&used[4 + 35 + 35..])
+    };
+    used[4 + 35 + 3..4 + 35 + 35].copy_from_slice(&hash);
+    assert!(blob_is_sound(&used));
+    log.write(
+        at("10:00:00"),
+        STRANGER,
+        user(),
+        ValueDeleted,
+        &cloud_value(1),
+    );
+    log.write(at("10:00:00"), STRANGER, user(), ValueAdded, &used);
+    for record in &mut log.records {
+        if let events::Record::Change(change) = record {
+            change.origin.subject.sid = "S-1-5-18".parse().unwrap();
+        }
+    }
+    let one = receipt(at("09:59:58"), &user(), ValueAdded, &cloud_value(1));
+    let baseline = whole(vec![cloud_ngc(1, at("09:59:55"))], vec![one]);
+    for verdicts in [log.judge(&baseline), log.judge_windows(&baseline)] {
+        let added = verdicts
+            .iter()
+            .find(|verdict| verdict.change.act == detect::Act::Added)
+            .unwrap();
+        assert_eq!(added.verdict, Word::Unknown, "{:#?}", added.reasons);
+    }
+}

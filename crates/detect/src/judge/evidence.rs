@@ -72,7 +72,9 @@ pub(super) fn receipts(case: &Case<'_>, alike: impl FnOnce() -> usize) -> Vec<Re
 
 /// Computers and registration services write without the sync.
 fn is_expected_without_receipt(case: &Case<'_>) -> bool {
-    case.is_by_registrar() || case.sighting.is_computer() && case.sighting.is_self_write()
+    case.is_by_registrar()
+        || case.is_by_system()
+        || case.sighting.is_computer() && case.sighting.is_self_write()
 }
 
 /// What the cloud's list says.

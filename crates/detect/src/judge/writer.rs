@@ -14,13 +14,19 @@ pub(super) fn reasons(case: &Case<'_>) -> Vec<Reason> {
         let sentence = format!("{who} is a registration service of the baseline");
         return vec![reason::WRITER_IS_REGISTRAR.because(sentence)];
     }
+    // Who is SYSTEM on a domain controller needs no key. Whether the note of a key's last use is audited at all is
+    // not publicly documented.
+    if case.is_by_system() {
+        let sentence = "the domain controller itself wrote; it rewrites a key to note its last use";
+        return vec![reason::WRITER_IS_SYSTEM.because(sentence)];
+    }
     let mut reasons = Vec::new();
     if sighting.is_computer() {
         if sighting.is_self_write() {
             reasons.push(reason::SELF_WRITE.because(format!("{who} wrote to itself")));
             return reasons;
         }
-        if sighting.act == Act::Added && !case.is_by_system() {
+        if sighting.act == Act::Added {
             reasons.push(reason::COMPUTER_WRITTEN_BY_OTHER.because(format!(
                 "{who} wrote a key to the computer {}; only a computer itself does that",
                 sighting.object.dn
