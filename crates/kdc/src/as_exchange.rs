@@ -64,7 +64,7 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         addresses: body.addresses.clone(),
         sname: sname.clone(),
         sealing: tickets::sealing_key(&kdc.settings, &service.account)?,
-        pac: PacDraft::of_sign_in(&kdc.settings, &client, &cname, now, service.role)?,
+        pac: PacDraft::of_sign_in(&kdc.settings, &client, &cname, now, service.role, &proof)?,
         service: &service,
         nonce: body.nonce,
         key_expiration: client.policy.password_expires,

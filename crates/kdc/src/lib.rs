@@ -4,6 +4,25 @@
 //! out. [`Accounts`] is all it asks of a directory, [`Lockout`] what it shares with other doors to the same passwords.
 //! [`serve`] drives it over UDP and TCP.
 //!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use kdc::{Kdc, LockoutPolicy, MemoryAccounts, MemoryLockout, Settings};
+//! use types::{SeededEntropy, Sid, Timestamp};
+//!
+//! let mut entropy = SeededEntropy::new(1);
+//! let accounts = MemoryAccounts::new("CORP.CONTOSO.COM", Sid::nt(&[21, 1, 2, 3]), &mut entropy)?;
+//! accounts.add("testuser", "Correct-Horse-2026", &[], |_| {})?;
+//! let settings = Settings::new("CORP.CONTOSO.COM", "CORP", "DC1");
+//! let lockout = Arc::new(MemoryLockout::new(LockoutPolicy::default()));
+//! let kdc = Kdc::new(settings, Arc::new(accounts), lockout);
+//!
+//! let now = Timestamp::parse_rfc3339("2026-06-10T05:06:07Z")?;
+//! let answer = kdc.answer(b"no request at all", now, &mut entropy);
+//! assert_eq!(answer.reply, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Deliberately absent: opening sockets, the clock, storing anything, and the protocol's bytes, which are `kerberos`'s.
 
 mod accounts;

@@ -14,6 +14,7 @@ use kerberos::pac::{
 use types::{Sid, Timestamp};
 
 use crate::accounts::Account;
+use crate::event::Proof;
 use crate::names::Role;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -33,10 +34,11 @@ impl PacDraft {
         cname: &PrincipalName,
         now: Timestamp,
         role: Role,
+        proof: &Proof,
     ) -> Result<Self, Refusal> {
         // Tickets have whole seconds, and the PAC must name the same one.
         let authtime = KerberosTime::new(now).timestamp();
-        let logon = logon_info(settings, client, now).ok_or_else(|| {
+        let logon = logon_info(settings, client, now, proof).ok_or_else(|| {
             let why = format!("'{}' has no SID of a domain", client.name);
             Refusal::new(ErrorCode::KRB_ERR_GENERIC, why)
         })?;
@@ -146,7 +148,12 @@ impl PacDraft {
     }
 }
 
-fn logon_info(settings: &Settings, client: &Account, now: Timestamp) -> Option<LogonInfo> {
+fn logon_info(
+    settings: &Settings,
+    client: &Account,
+    now: Timestamp,
+    proof: &Proof,
+) -> Option<LogonInfo> {
     let domain = client.sid.domain()?;
     let mut info = LogonInfo::new(
         &client.name,
@@ -175,16 +182,20 @@ fn logon_info(settings: &Settings, client: &Account, now: Timestamp) -> Option<L
             _ => info.extra_sids.push(extra(group.clone())),
         }
     }
-    if let Some(identity) = asserted_identity() {
-        info.extra_sids.push(extra(identity));
-    }
+    info.extra_sids
+        .extend(identities(proof).into_iter().flatten().map(extra));
     info.user_flags = UserFlags::EXTRA_SIDS;
     Some(info)
 }
 
-/// AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, MS-DTYP 2.4.2.4: the account proved itself to a KDC.
-fn asserted_identity() -> Option<Sid> {
-    Sid::new(18, &[1])
+/// MS-DTYP 2.4.2.4: AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, since the account proved itself to a KDC, and
+/// KEY_TRUST_IDENTITY where it did so by a key.
+fn identities(proof: &Proof) -> [Option<Sid>; 2] {
+    let key_trust = matches!(proof, Proof::KeyTrust { .. });
+    [
+        Sid::new(18, &[1]),
+        key_trust.then(|| Sid::new(18, &[4])).flatten(),
+    ]
 }
 
 fn extra(sid: Sid) -> ExtraSid {

@@ -63,10 +63,10 @@ impl Sign for TestKey {
 /// What a client may do wrong.
 struct Bent {
     name: &'static str,
-    pack: Box<dyn Fn(&mut AuthPack)>,
+    pack: fn(&mut AuthPack),
     group: Group,
     content_type: &'static [u8],
-    message: Box<dyn Fn(&mut Vec<u8>)>,
+    message: fn(&mut Vec<u8>),
     padata: Vec<PaData>,
     client_nonce: Option<Vec<u8>>,
 }
@@ -75,10 +75,10 @@ impl Bent {
     fn nothing() -> Self {
         Self {
             name: "hello",
-            pack: Box::new(|_| {}),
+            pack: |_| {},
             group: Group::Modp14,
             content_type: SignedData::AUTH_DATA,
-            message: Box::new(|_| {}),
+            message: |_| {},
             padata: Vec::new(),
             client_nonce: None,
         }
@@ -220,7 +220,7 @@ fn an_ngc_key_gets_a_ticket_that_gets_tickets() {
     };
     check_in(&mut realm, &with_nonce, None);
     let old_kdf = Bent {
-        pack: Box::new(|pack| pack.supported_kdfs = None),
+        pack: |pack| pack.supported_kdfs = None,
         client_nonce: Some(vec![7; 32]),
         ..Bent::nothing()
     };
@@ -252,7 +252,7 @@ fn a_key_that_the_account_does_not_hold_is_no_proof() {
     };
     check(bent, Some(ErrorCode::KDC_ERR_CLIENT_NOT_TRUSTED));
     let tampered = Bent {
-        message: Box::new(|message| *message.last_mut().unwrap() ^= 1),
+        message: |message| *message.last_mut().unwrap() ^= 1,
         ..Bent::nothing()
     };
     check(tampered, Some(ErrorCode::KDC_ERR_INVALID_SIG));
@@ -267,20 +267,20 @@ fn a_key_that_the_account_does_not_hold_is_no_proof() {
 #[test]
 fn the_signature_is_about_this_request_and_now() {
     let late = Bent {
-        pack: Box::new(|pack| {
+        pack: |pack| {
             let ctime = pack.pk_authenticator.ctime.timestamp();
             pack.pk_authenticator.ctime = KerberosTime::new(ctime.plus_seconds(-301));
-        }),
+        },
         ..Bent::nothing()
     };
     check(late, Some(ErrorCode::KRB_AP_ERR_SKEW));
     let other_body = Bent {
-        pack: Box::new(|pack| pack.pk_authenticator.pa_checksum = Some(vec![0; 20].into())),
+        pack: |pack| pack.pk_authenticator.pa_checksum = Some(vec![0; 20].into()),
         ..Bent::nothing()
     };
     check(other_body, Some(ErrorCode::KRB_AP_ERR_MODIFIED));
     let no_checksum = Bent {
-        pack: Box::new(|pack| pack.pk_authenticator.pa_checksum = None),
+        pack: |pack| pack.pk_authenticator.pa_checksum = None,
         ..Bent::nothing()
     };
     check(
@@ -305,7 +305,7 @@ fn weak_groups_need_the_policys_consent() {
     });
     check_in(&mut tolerant, &weak(), None);
     let transport = Bent {
-        pack: Box::new(|pack| pack.client_public_value = None),
+        pack: |pack| pack.client_public_value = None,
         ..Bent::nothing()
     };
     check(
@@ -328,7 +328,7 @@ fn bad_signatures_do_not_lock_the_owner_out() {
     let mut realm = realm(Policy::default());
     let sid = realm.account("hello").sid.clone();
     let tampered = Bent {
-        message: Box::new(|message| *message.last_mut().unwrap() ^= 1),
+        message: |message| *message.last_mut().unwrap() ^= 1,
         ..Bent::nothing()
     };
     for _ in 0..5 {
