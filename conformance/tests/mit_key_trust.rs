@@ -58,6 +58,41 @@ fn certificate(directory: &Path, name: &str, extensions: &[&str]) {
     openssl(directory, &arguments);
 }
 
+/// `chained.pem`, issued by `authority.pem`, which nobody but the client has heard of.
+fn chained_certificate(directory: &Path) {
+    certificate(directory, "authority", &["keyUsage=critical,keyCertSign"]);
+    let request = [
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "chained.key",
+        "-out",
+        "chained.csr",
+        "-subj",
+        "/CN=chained",
+    ];
+    openssl(directory, &request);
+    let issue = [
+        "x509",
+        "-req",
+        "-in",
+        "chained.csr",
+        "-CA",
+        "authority.pem",
+        "-CAkey",
+        "authority.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-out",
+        "chained.pem",
+    ];
+    openssl(directory, &issue);
+}
+
 /// A realm whose KDC has a certificate of its own, and a client `user.pem` without any name of ours in it.
 fn served() -> Served {
     let files = tempfile::tempdir().unwrap();
@@ -69,13 +104,16 @@ fn served() -> Served {
     certificate(files.path(), "kdc", &kdc);
     certificate(files.path(), "user", &[]);
     certificate(files.path(), "stranger", &[]);
-    for (from, to) in [("kdc.pem", "kdc.der")] {
-        openssl(
-            files.path(),
-            &["x509", "-in", from, "-outform", "DER", "-out", to],
-        );
-    }
-    for name in ["user", "stranger"] {
+    chained_certificate(files.path());
+    let to_der = [
+        "x509", "-in", "kdc.pem", "-outform", "DER", "-out", "kdc.der",
+    ];
+    openssl(files.path(), &to_der);
+    for (name, issuer) in [
+        ("user", "user"),
+        ("stranger", "stranger"),
+        ("chained", "authority"),
+    ] {
         let (key, der) = (format!("{name}.key"), format!("{name}.spki"));
         openssl(
             files.path(),
@@ -83,7 +121,7 @@ fn served() -> Served {
                 "rsa", "-in", &key, "-pubout", "-outform", "DER", "-out", &der,
             ],
         );
-        let anchors = ["kdc.pem", &format!("{name}.pem")]
+        let anchors = ["kdc.pem", &format!("{issuer}.pem")]
             .map(|pem| std::fs::read_to_string(files.path().join(pem)).unwrap())
             .concat();
         std::fs::write(files.path().join(format!("{name}.anchors")), anchors).unwrap();
@@ -158,6 +196,24 @@ fn an_ngc_key_signs_in_without_a_chain_and_without_a_name() {
             .any(|e| e.contains("issued to hello by its key")),
         "{events:?}"
     );
+}
+
+#[test]
+fn a_certificate_that_comes_along_only_names_the_key() {
+    // kinit leaves a self-signed certificate out, and sends the leaf of a chain.
+    let served = served();
+    add(
+        &served,
+        "hello",
+        vec![value(&served, "chained", KeyUsage::NGC)],
+    );
+    kinit(&served, "hello", "chained").well();
+    add(
+        &served,
+        "other",
+        vec![value(&served, "user", KeyUsage::NGC)],
+    );
+    assert!(!kinit(&served, "other", "chained").good);
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn system_packages(context: &Context, with_bench: bool) -> Vec<String> {
     if !has_venv_module(context) {
         packages.push("python3-venv");
     }
+    if !has_pkinit_plugin() {
+        packages.push("krb5-pkinit");
+    }
     if packages.is_empty() {
         return Vec::new();
     }
@@ -137,10 +140,24 @@ fn system_packages(context: &Context, with_bench: bool) -> Vec<String> {
             )
         })
         .collect();
+    if !has_pkinit_plugin() {
+        lines.push(format!(
+            "missing: MIT Kerberos' PKINIT plugin (needed by conformance: key trust)\nnext: {hint}"
+        ));
+    }
     if !has_venv_module(context) {
         lines.push(format!("missing: Python's venv module\nnext: {hint}"));
     }
     lines
+}
+
+/// A library that `kinit` loads, so it is not on the `PATH`.
+fn has_pkinit_plugin() -> bool {
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten();
+    libraries.flatten().any(|entry| {
+        let plugin = entry.path().join("krb5/plugins/preauth/pkinit.so");
+        plugin.is_file()
+    })
 }
 
 fn has_venv_module(context: &Context) -> bool {
