@@ -35,7 +35,8 @@ pub use read::{Readable, may_see};
 pub use security_descriptor::{Outcome, Token};
 pub use token::token;
 pub use write::{
-    authorize_add, authorize_attempt, authorize_delete, authorize_modify, authorize_rename,
+    authorize_add, authorize_add_attempt, authorize_attempt, authorize_delete, authorize_modify,
+    authorize_rename,
 };
 
 use crate::schema::{Attribute, ClassId, Schema};

@@ -8,7 +8,7 @@ use super::{
     RenameDraft, Target, descriptors, is_member, is_system, path_of, rights, rights_on, validated,
 };
 use crate::model::Descriptor;
-use crate::schema::{AttributeId, Schema};
+use crate::schema::{AttributeId, ClassId, Schema};
 
 /// ERROR_DS_INSUFF_ACCESS_RIGHTS: an attribute or an object is refused.
 const INSUFFICIENT: u32 = 0x2098;
@@ -34,15 +34,11 @@ pub fn authorize_add(
     if is_system(token) {
         return Ok(Authorized::new(draft));
     }
-    let class = schema.class_by_id(draft.class).guid;
-    let create = AccessMask::CREATE_CHILD;
     let Some(parent) = parent else {
         // Only the directory itself makes a naming context.
-        return Err(denied(create, Guid::ZERO, ACCESS_DENIED));
+        return Err(denied(AccessMask::CREATE_CHILD, Guid::ZERO, ACCESS_DENIED));
     };
-    if !rights_on(token, parent).allows(create, &[class]) {
-        return Err(denied(create, parent.guid, ACCESS_DENIED));
-    }
+    authorize_add_attempt(schema, token, parent, draft.class)?;
     if draft.gives_descriptor {
         let security = descriptor.security();
         may_give_owner(token, security.owner.as_ref(), parent.guid)?;
@@ -61,6 +57,24 @@ pub fn authorize_add(
         authorize_attributes_on_add(schema, token, policy, parent, &draft)?;
     }
     Ok(Authorized::new(draft))
+}
+
+/// May the caller create an object of this class below `parent` at all, whatever its name and values?
+///
+/// Asked before these are looked at: "there already" would tell names to whoever may not list them.
+pub fn authorize_add_attempt(
+    schema: &Schema,
+    token: &Token,
+    parent: &Target<'_>,
+    class: ClassId,
+) -> Result<(), Denied> {
+    let class = schema.class_by_id(class).guid;
+    let create = AccessMask::CREATE_CHILD;
+    if rights_on(token, parent).allows(create, &[class]) {
+        Ok(())
+    } else {
+        Err(denied(create, parent.guid, ACCESS_DENIED))
+    }
 }
 
 /// 3.1.1.5.2.1.1, for computers: without it, whoever may create one could give it rights of others (CVE-2021-42291).

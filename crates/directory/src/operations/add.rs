@@ -6,7 +6,7 @@ use types::{Dn, Guid, Rdn, Sid};
 use super::audit::{self, Deed, ValueChange};
 use super::{NewPassword, Refused, account, values};
 use crate::access::{
-    AddDraft, AttributeWrite, Authorized, WriteContext, authorize_add, new_descriptor,
+    self, AddDraft, AttributeWrite, Authorized, WriteContext, authorize_add, new_descriptor,
 };
 use crate::error::AttributeProblem;
 use crate::model::{
@@ -39,6 +39,7 @@ pub(super) fn add(
     let class = class_of(schema, session, request)?;
     let is_head = is_head(session, request);
     let parent = parent_of(transaction, session, request, is_head)?;
+    authorize_attempt(transaction, session, class, parent.as_ref())?;
     let rdn = check_place(
         transaction,
         session,
@@ -116,6 +117,22 @@ pub(super) fn add(
         usn,
         operation_id,
     })
+}
+
+/// Before names and values are looked at, so that no answer tells them to whoever may not create anything there.
+fn authorize_attempt(
+    transaction: &Transaction<'_>,
+    session: &Session,
+    class: ClassId,
+    parent: Option<&Object>,
+) -> Result<(), Refused> {
+    let Some(parent) = parent else {
+        return Ok(());
+    };
+    let descriptor = transaction.reader().descriptor(parent.descriptor_id())?;
+    let target = Reader::target(parent, &descriptor);
+    access::authorize_add_attempt(transaction.schema, session.token(), &target, class)
+        .map_err(|denied| Refused::denied(transaction, session, parent, denied))
 }
 
 /// The structural class that the request means: the one whose bases are all the others.

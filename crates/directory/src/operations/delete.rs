@@ -22,6 +22,8 @@ pub(super) fn delete(
     request: &DeleteRequest,
 ) -> Result<Applied, Refused> {
     let object = super::visible(transaction, session, &request.name, false)?;
+    // First of all: whether there are children is not for everybody to know.
+    let proof = authorize(transaction, session, &object, request.tree)?;
     if !request.tree && has_living_children(&transaction.reader(), &object)? {
         return Err(Error::NotLeaf {
             name: request.name.to_string(),
@@ -29,7 +31,6 @@ pub(super) fn delete(
         .into());
     }
     check_deletable(transaction, session, &object)?;
-    let proof = authorize(transaction, session, &object, request.tree)?;
     let operation_id = transaction.new_guid();
     // From the leaves up, so that at every step the store is a tree.
     for child in subtree(&transaction.reader(), object.dnt)? {

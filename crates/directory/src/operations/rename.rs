@@ -31,6 +31,20 @@ pub(super) fn rename(
         .transpose()?
         .filter(|parent| parent.dnt != old_parent.dnt);
     let parent = new_parent.as_ref().unwrap_or(&old_parent);
+    let renames = request.new_rdn.value() != object.rdn();
+    let draft = RenameDraft {
+        rdn_attribute: object.header.rdn_attribute,
+        renames,
+        moves: new_parent.is_some(),
+    };
+    // Without a right, the answer does not tell which names there are at the new place.
+    let is_change = draft.renames || draft.moves;
+    let proof = is_change
+        .then(|| {
+            let to = new_parent.as_ref();
+            authorize(transaction, session, &object, &old_parent, to, draft)
+        })
+        .transpose()?;
     check(
         transaction,
         session,
@@ -39,28 +53,14 @@ pub(super) fn rename(
         parent,
         new_parent.is_some(),
     )?;
-    let renames = request.new_rdn.value() != object.rdn();
-    let draft = RenameDraft {
-        rdn_attribute: object.header.rdn_attribute,
-        renames,
-        moves: new_parent.is_some(),
-    };
     let operation_id = transaction.new_guid();
-    if !draft.renames && !draft.moves {
+    let Some(proof) = proof else {
         return Ok(Applied {
             guid: object.guid(),
             usn: 0,
             operation_id,
         });
-    }
-    let proof = authorize(
-        transaction,
-        session,
-        &object,
-        &old_parent,
-        new_parent.as_ref(),
-        draft,
-    )?;
+    };
     let usn = transaction.next_usn();
     let mut builder = ObjectBuilder::from_object(&object);
     builder.header.parent = parent.dnt;
