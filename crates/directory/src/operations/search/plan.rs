@@ -32,6 +32,9 @@ enum Source {
 const LIST_LENGTH_MAX: usize = 64;
 /// Where counting ends: beyond it one index is as bad as another.
 const COUNT_MAX: usize = 4096;
+/// How many parts of a filter are looked up in indexes. A hostile filter has 100,000 of them, each worth a long scan;
+/// the others are only tested.
+const PARTS_MAX: usize = 256;
 
 /// A source and about how many candidates it has.
 struct Priced {
@@ -52,7 +55,8 @@ impl Candidates {
         } else {
             Vec::new()
         };
-        let mut best = priced(reader, test, usize::MAX)?;
+        let mut parts_left = PARTS_MAX;
+        let mut best = priced(reader, test, usize::MAX, &mut parts_left)?;
         if scope == Scope::SingleLevel
             && best
                 .as_ref()
@@ -123,7 +127,14 @@ fn visit_list(
 }
 
 /// The best source for a test, if it has fewer than `limit` candidates; `None` where no index helps.
-fn priced(reader: &Reader<'_>, test: &Test, limit: usize) -> Result<Option<Priced>, Error> {
+///
+/// `parts_left` parts may still be looked up; without, no index helps.
+fn priced(
+    reader: &Reader<'_>,
+    test: &Test,
+    limit: usize,
+    parts_left: &mut usize,
+) -> Result<Option<Priced>, Error> {
     match test {
         Test::And(tests) => {
             let mut ranked: Vec<&Test> = tests.iter().collect();
@@ -131,18 +142,24 @@ fn priced(reader: &Reader<'_>, test: &Test, limit: usize) -> Result<Option<Price
             let mut best: Option<Priced> = None;
             for test in ranked {
                 let limit = best.as_ref().map_or(limit, |best| best.count);
-                if limit <= 1 {
+                if limit <= 1 || *parts_left == 0 {
                     break;
                 }
-                if let Some(better) = priced(reader, test, limit)? {
+                if let Some(better) = priced(reader, test, limit, parts_left)? {
                     best = Some(better);
                 }
             }
             Ok(best)
         }
-        Test::Or(tests) => union(reader, tests, limit),
+        Test::Or(tests) => union(reader, tests, limit, parts_left),
         Test::Constant(Some(false) | None) => Ok(Some(list(Vec::new()))),
-        _ => leaf(reader, test).map(|found| found.filter(|found| found.count < limit)),
+        _ => {
+            let Some(left) = parts_left.checked_sub(1) else {
+                return Ok(None);
+            };
+            *parts_left = left;
+            leaf(reader, test).map(|found| found.filter(|found| found.count < limit))
+        }
     }
 }
 
@@ -167,11 +184,16 @@ fn rank(reader: &Reader<'_>, test: &Test) -> u8 {
     }
 }
 
-fn union(reader: &Reader<'_>, tests: &[Test], limit: usize) -> Result<Option<Priced>, Error> {
+fn union(
+    reader: &Reader<'_>,
+    tests: &[Test],
+    limit: usize,
+    parts_left: &mut usize,
+) -> Result<Option<Priced>, Error> {
     let mut sources = Vec::with_capacity(tests.len());
     let mut count = 0_usize;
     for test in tests {
-        match priced(reader, test, limit)? {
+        match priced(reader, test, limit, parts_left)? {
             Some(found) => {
                 count = count.saturating_add(found.count);
                 sources.push(found.source);
