@@ -1,5 +1,11 @@
 //! MIT Kerberos' own tools (`kinit`, `klist`, `kvno`) against our KDC, over UDP and TCP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a judge's test that cannot set up its peers has failed"
+)]
+
 mod kdc_served;
 
 use kdc::{LockoutPolicy, Settings};

@@ -90,8 +90,9 @@ impl Served {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (sender, stop) = watch::channel(false);
         let log = events.clone();
+        let clock: Arc<dyn Clock> = Arc::new(lab::SystemClock);
         let around = Surroundings {
-            clock: Arc::new(lab::SystemClock) as Arc<dyn Clock>,
+            clock,
             entropy: Arc::new(|| Box::new(lab::OsEntropy)),
             audit: Arc::new(move |_, event| log.lock().unwrap().push(event)),
             stop,
