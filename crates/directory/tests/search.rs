@@ -441,3 +441,21 @@ fn a_filter_of_very_many_parts_is_answered_without_looking_each_up() {
     let late = format!("(|{}(cn=Bob))", "(cn=x*)".repeat(5000));
     assert_eq!(names(&directory, &late), ["Bob"], "beyond those looked up");
 }
+
+#[test]
+fn a_filter_follows_links_only_so_often() {
+    // Bug: time limits are looked at between objects, and 100,000 walks along links for one object took hours.
+    let directory = filled();
+    let part = format!(
+        "(memberOf:1.2.840.113556.1.4.1941:={})",
+        dn("CN=Staff,OU=Users")
+    );
+    let ask = |count: usize| {
+        let filter: Filter = format!("(&{})", part.repeat(count)).parse().unwrap();
+        let request = SearchRequest::new(dn(""), Scope::WholeSubtree, filter);
+        directory.find_all(&Session::system(), &request)
+    };
+    assert_eq!(ask(64).unwrap().len(), 3);
+    let refused = ask(65).unwrap_err();
+    assert_eq!(refused.code(), ldap::ResultCode::UNWILLING_TO_PERFORM);
+}

@@ -169,7 +169,26 @@ pub(super) fn write_done(
 /// Whether the answer takes microseconds, so that handing it to another thread would cost more than doing it here:
 /// one object by name, or an indexed attribute that few objects share a value of.
 fn is_cheap(schema: &Schema, request: &SearchRequest) -> bool {
-    request.scope == Scope::BaseObject || is_selective(schema, &request.filter, FILTER_DEPTH)
+    let mut parts_left = LIGHT_PARTS_MAX;
+    is_light(&request.filter, &mut parts_left)
+        && (request.scope == Scope::BaseObject
+            || is_selective(schema, &request.filter, FILTER_DEPTH))
+}
+
+/// Whether the filter takes next to nothing to test: few parts, and no matching rule, which may follow links far.
+fn is_light(filter: &Filter, parts_left: &mut u32) -> bool {
+    let Some(left) = parts_left.checked_sub(1) else {
+        return false;
+    };
+    *parts_left = left;
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => {
+            parts.iter().all(|part| is_light(part, parts_left))
+        }
+        Filter::Not(part) => is_light(part, parts_left),
+        Filter::Extensible(_) => false,
+        _ => true,
+    }
 }
 
 fn is_selective(schema: &Schema, filter: &Filter, depth_left: u32) -> bool {
@@ -193,6 +212,8 @@ fn is_selective(schema: &Schema, filter: &Filter, depth_left: u32) -> bool {
     }
 }
 
+/// A filter with more parts than this is not tested on the thread that serves other connections too.
+const LIGHT_PARTS_MAX: u32 = 64;
 /// Attributes whose values name one object, or a handful.
 const SELECTIVE: &[&str] = &[
     "sAMAccountName",
@@ -264,5 +285,36 @@ fn matches(filter: &Filter, entry: &MadeUp) -> bool {
         Filter::Equality(pair) => values(&pair.attribute)
             .is_some_and(|values| values.iter().any(|v| v.eq_ignore_ascii_case(&pair.value))),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::SchemaLevel;
+
+    #[test]
+    fn heavy_filters_leave_the_thread_of_the_connections() {
+        // Bug: a read of one object, or a search by name, was answered on that thread whatever else its filter asked:
+        // 100,000 parts that each follow links stopped the server for everybody.
+        let schema = Schema::of(SchemaLevel::WindowsServer2016);
+        let name = "(cn=Ada)";
+        let chain = "(memberOf:1.2.840.113556.1.4.1941:=CN=Staff,DC=corp)";
+        let many = format!("(&{name}{})", "(!(description=x))".repeat(100));
+        for (filter, by_name, read) in [
+            (name, true, true),
+            ("(objectClass=*)", false, true),
+            (&format!("(&{name}{chain})"), false, false),
+            (chain, false, false),
+            (&many, false, false),
+        ] {
+            let cheap = |scope| {
+                let base = Name::Dn("DC=corp".parse().unwrap());
+                let request = SearchRequest::new(base, scope, filter.parse().unwrap());
+                is_cheap(schema, &request)
+            };
+            assert_eq!(cheap(Scope::WholeSubtree), by_name, "{filter}");
+            assert_eq!(cheap(Scope::BaseObject), read, "{filter}");
+        }
     }
 }

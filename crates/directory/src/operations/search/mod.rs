@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ldap::Scope;
+use ldap::diagnostic::win32;
 use types::Dn;
 
 pub(super) use test::Test;
@@ -26,6 +27,9 @@ use crate::model::{Descriptor, Dnt, Object, Reader, Snapshot};
 use crate::{Error, Name, SearchDone, SearchRequest, Session};
 use entry::Selection;
 use plan::Candidates;
+
+/// Most LDAP_MATCHING_RULE_TRANSITIVE_EVAL parts of one filter.
+const CHAINS_MAX: usize = 64;
 
 /// An object that the caller may know of, and what of it may be read.
 pub(crate) struct Visible {
@@ -117,11 +121,17 @@ pub(crate) fn search(
         }
         Some(object)
     };
+    let test = Test::compile(&reader, &request.filter)?;
+    // A search is stopped between two objects: the time for one has to be bounded by itself.
+    if test.chains() > CHAINS_MAX {
+        let why = "the filter follows links too often";
+        return Err(Error::unwilling(win32::ERROR_DS_UNWILLING_TO_PERFORM, why));
+    }
     let search = Search {
         snapshot,
         session,
         request,
-        test: Test::compile(&reader, &request.filter)?,
+        test,
         selection: Selection::parse(snapshot.schema, request),
         base: base.as_ref().map_or(Dnt::NONE, |object| object.dnt),
         naming_context: base

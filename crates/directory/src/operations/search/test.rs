@@ -142,6 +142,16 @@ impl Test {
         }
     }
 
+    /// How many walks along links the test takes for one object.
+    pub(super) fn chains(&self) -> usize {
+        match self {
+            Self::And(tests) | Self::Or(tests) => tests.iter().map(Self::chains).sum(),
+            Self::Not(test) => test.chains(),
+            Self::Chain { .. } => 1,
+            _ => 0,
+        }
+    }
+
     fn may_read(&self, reader: &Reader<'_>, readable: Option<&Readable>) -> bool {
         let id = match self {
             Self::Class(_) => reader.schema.known().object_class,
