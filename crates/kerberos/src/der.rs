@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
             if !(1..=4).contains(&count) {
                 return Err(self.invalid("a length without end, or of more than four bytes"));
             }
-            let (octets, rest) = rest.split_at_checked(count).ok_or_else(|| truncated)?;
+            let (octets, rest) = rest.split_at_checked(count).ok_or(truncated)?;
             let length = octets
                 .iter()
                 .fold(0usize, |length, octet| (length << 8) | usize::from(*octet));

@@ -181,7 +181,10 @@ fn kirbi_and_cache_hold_the_same_ticket() {
     };
     let file = kirbi_from_credentials(&[&credential]).unwrap();
     assert_eq!(file[0], 0x76, "application 22");
-    assert_eq!(credentials_from_kirbi(&file).unwrap(), [credential.clone()]);
+    assert_eq!(
+        credentials_from_kirbi(&file).unwrap(),
+        std::slice::from_ref(&credential)
+    );
     let mut cache = CredentialCache::new(principal(&["testuser"]));
     cache.credentials.push(credential);
     assert_eq!(

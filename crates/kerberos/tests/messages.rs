@@ -144,7 +144,7 @@ fn times_have_no_fraction() {
         "20260610050607.0Z",
         "202606100506Z",
         "20261310050607Z",
-        "2026061005060+Z",
+        "2026061005060+Z", "00000610050607Z",
     ] {
         let mut der = vec![0x18, u8::try_from(bad.len()).unwrap()];
         der.extend_from_slice(bad.as_bytes());
@@ -194,5 +194,48 @@ proptest! {
     fn kvno_round_trips(rodc in any::<u16>(), version in any::<u16>()) {
         let kvno = Kvno { rodc, version };
         prop_assert_eq!(Kvno::from_wire(kvno.to_wire()), Some(kvno));
+    }
+
+    #[test]
+    fn a_changed_message_is_refused_or_written_again(
+        line in 0usize..50,
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let text = include_str!("vectors/mit_reference_encode.txt");
+        let mut bytes = hex(text.lines().nth(line + 1).unwrap().split_once(": ").unwrap().1);
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Ok(request) = KdcRequest::from_der(&bytes) {
+            prop_assert_eq!(KdcRequest::from_der(&request.to_der().unwrap()).unwrap(), request);
+        }
+        if let Ok(reply) = KdcReply::from_der(&bytes) {
+            prop_assert_eq!(KdcReply::from_der(&reply.to_der().unwrap()).unwrap(), reply);
+        }
+        if let Ok(part) = EncKdcRepPart::from_reply(&bytes) {
+            prop_assert_eq!(EncKdcRepPart::from_reply(&part.to_as_reply().unwrap()).unwrap(), part);
+        }
+        again::<Ticket>(&bytes);
+        again::<EncTicketPart>(&bytes);
+        again::<ApReq>(&bytes);
+        again::<Authenticator>(&bytes);
+        again::<ApRep>(&bytes);
+        again::<KrbSafe>(&bytes);
+        again::<KrbCred>(&bytes);
+        again::<EncKrbCredPart>(&bytes);
+        again::<KrbError>(&bytes);
+        again::<Vec<PaData>>(&bytes);
+        again::<Vec<TypedData>>(&bytes);
+        again::<Vec<EtypeInfo2Entry>>(&bytes);
+        again::<PaForUser>(&bytes);
+        again::<PaS4uX509User>(&bytes);
+        again::<PaFxFastReply>(&bytes);
+    }
+}
+
+fn again<T: Der + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+    if let Ok(value) = T::from_der(bytes) {
+        assert_eq!(T::from_der(&value.to_der().unwrap()).unwrap(), value);
     }
 }

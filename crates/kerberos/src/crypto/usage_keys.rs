@@ -20,7 +20,8 @@ pub(crate) struct UsageKeys {
 }
 
 enum Sealing {
-    Aes { cipher: Aes, mac: Check },
+    // Round keys and the state of the MAC take most of a kilobyte.
+    Aes(Box<(Aes, Check)>),
     Rc4 { k1: Zeroizing<[u8; 16]> },
 }
 
@@ -53,7 +54,8 @@ impl UsageKeys {
                 let bytes = confounded::<{ rc4_hmac::CONFOUNDER_BYTES }>(plain, entropy);
                 rc4_hmac::encrypt(k1, &bytes)
             }
-            Sealing::Aes { cipher, mac } => {
+            Sealing::Aes(keys) => {
+                let (cipher, mac) = &**keys;
                 let mut bytes = confounded::<BLOCK_BYTES>(plain, entropy);
                 if self.is_sha1() {
                     let tag = mac.compute(&[&bytes]);
@@ -77,7 +79,8 @@ impl UsageKeys {
     ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         let (mut bytes, confounder) = match self.sealing(key)? {
             Sealing::Rc4 { k1 } => (rc4_hmac::decrypt(k1, sealed)?, rc4_hmac::CONFOUNDER_BYTES),
-            Sealing::Aes { cipher, mac } => {
+            Sealing::Aes(keys) => {
+                let (cipher, mac) = &**keys;
                 let tag_bytes = mac.tag_bytes();
                 let (body, tag) = sealed
                     .len()
@@ -132,10 +135,8 @@ impl UsageKeys {
             } else {
                 let cipher = Aes::new(&self.derive(key, 0xAA, key.len()))
                     .ok_or(CryptoError::UnsupportedEncryptionType(self.etype))?;
-                Sealing::Aes {
-                    cipher,
-                    mac: self.mac(&self.derive(key, 0x55, self.mac_key_bytes(key)))?,
-                }
+                let mac = self.mac(&self.derive(key, 0x55, self.mac_key_bytes(key)))?;
+                Sealing::Aes(Box::new((cipher, mac)))
             };
             // When two threads meet here both made the same thing.
             let _ = self.sealing.set(made);

@@ -31,7 +31,9 @@ impl KerberosTime {
         if text.len() != 15 {
             return None;
         }
-        Timestamp::parse_generalized_time(text).ok().map(Self)
+        // The year 0 is read but cannot be written.
+        let moment = Timestamp::parse_generalized_time(text).ok()?;
+        moment.to_date_time().map(|_| Self(moment))
     }
 
     fn write(self) -> Option<String> {
