@@ -358,7 +358,10 @@ impl Shared {
             let count = writer.waiting.len().min(JOBS_PER_COMMIT_MAX);
             let jobs: Vec<Job> = writer.waiting.drain(..count).collect();
             drop(writer);
-            let seat = Seat(self);
+            let seat = Seat {
+                shared: self,
+                slots: jobs.iter().map(|job| Arc::clone(&job.slot)).collect(),
+            };
             self.commit(jobs);
             drop(seat);
             writer = locked(&self.writer);
@@ -518,11 +521,24 @@ struct Done {
 }
 
 /// The writer's seat; left even when its holder panics.
-struct Seat<'a>(&'a Shared);
+struct Seat<'a> {
+    shared: &'a Shared,
+    /// Where the holder leaves its answers.
+    slots: Vec<Arc<Slot>>,
+}
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        locked(&self.0.writer).is_busy = false;
-        self.0.writer_is_free.notify_all();
+        if std::thread::panicking() {
+            // The others whose jobs were in its hands would wait for ever.
+            let lost = || Error::StoreLost {
+                reason: "the writer stopped in the middle of a commit".to_owned(),
+            };
+            for slot in &self.slots {
+                locked(&slot.0).get_or_insert_with(|| Err((0, lost())));
+            }
+        }
+        locked(&self.shared.writer).is_busy = false;
+        self.shared.writer_is_free.notify_all();
     }
 }
