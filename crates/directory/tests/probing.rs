@@ -78,3 +78,20 @@ fn names_that_are_not_listed_are_not_told_by_errors() {
     };
     check("delete", Operation::Delete(delete));
 }
+
+#[test]
+fn a_second_password_of_an_add_is_not_kept_as_a_value() {
+    // Bug: only the first was taken out of the request; one under another spelling was stored as it came.
+    let (directory, _) = closed();
+    let password: Vec<u8> = "\"Winter-2026\""
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let add = AddRequest::new(dn("CN=Twice,OU=Users"))
+        .with("objectClass", ["user"])
+        .with("sAMAccountName", ["twice"])
+        .with("unicodePwd", [password.clone()])
+        .with("1.2.840.113556.1.4.90", [password]);
+    let refused = system(&directory, Operation::Add(add)).unwrap_err();
+    assert_eq!(refused.code(), ResultCode::UNWILLING_TO_PERFORM);
+}

@@ -45,6 +45,9 @@ pub(crate) fn take(
                 return Ok(None);
             };
             let (_, values) = request.attributes.remove(at);
+            if request.attributes.iter().any(|(name, _)| is_password(name)) {
+                return Err(refused("exactly one password is wanted"));
+            }
             (single(values)?, None, PasswordWrite::Reset)
         }
         Operation::Modify(request) => {
