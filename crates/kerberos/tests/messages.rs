@@ -144,7 +144,8 @@ fn times_have_no_fraction() {
         "20260610050607.0Z",
         "202606100506Z",
         "20261310050607Z",
-        "2026061005060+Z", "00000610050607Z",
+        "2026061005060+Z",
+        "00000610050607Z",
     ] {
         let mut der = vec![0x18, u8::try_from(bad.len()).unwrap()];
         der.extend_from_slice(bad.as_bytes());

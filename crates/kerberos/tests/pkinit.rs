@@ -9,8 +9,8 @@
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
 use data_encoding::HEXLOWER_PERMISSIVE;
-use kerberos::crypto::EncryptionType;
-use kerberos::messages::{Der, Malformed, NameType, PrincipalName};
+use kerberos::crypto::{EncryptionType, Key};
+use kerberos::messages::{Der, Kvno, Malformed, NameType, PrincipalName};
 use kerberos::pkinit::*;
 use proptest::prelude::*;
 use types::{Secret, SeededEntropy};
@@ -371,6 +371,28 @@ fn a_missing_or_zero_q_is_accepted() {
         let read = PublicValue::from_spki(&changed.to_der().unwrap(), Policy::default()).unwrap();
         assert_eq!(read.group(), Group::Modp14);
     }
+}
+
+#[test]
+fn freshness_tokens_open_with_the_krbtgt_key_alone() {
+    let key = |byte| Key::new(EncryptionType::AES256_CTS_HMAC_SHA1_96, &[byte; 32]).unwrap();
+    let now = types::Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").unwrap();
+    let kvno = Kvno::domain(3);
+    let token = freshness_token(now, &key(1), kvno, &mut SeededEntropy::new(1)).unwrap();
+    assert_eq!(token[..2], [0, 0]);
+    assert_eq!(freshness_key_version(&token), Some(kvno));
+    assert_eq!(freshness_time(&token, &key(1)), Some(now));
+    assert_eq!(freshness_time(&token, &key(2)), None);
+    assert_eq!(freshness_time(&token[1..], &key(1)), None);
+}
+
+#[test]
+fn the_accepted_groups_can_be_told() {
+    let told = Group::td_dh_parameters(&[Group::Modp14, Group::P256]);
+    let list: Vec<AlgorithmIdentifier> = Der::from_der(&told).unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!(list[0].algorithm.to_string(), "1.2.840.10046.2.1");
+    assert_eq!(list[1].algorithm.to_string(), "1.2.840.10045.2.1");
 }
 
 #[test]

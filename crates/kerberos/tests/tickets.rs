@@ -106,6 +106,10 @@ fn an_authenticator_for_a_kdc_is_none_for_a_service() {
     )
     .unwrap();
     let read = ApReq::from_der(&request.to_der().unwrap()).unwrap();
+    read.check_header().unwrap();
+    let mut other = read.clone();
+    other.pvno = 4;
+    assert!(other.check_header().is_err());
     let opened = read.open_authenticator(&aes(9), usage).unwrap();
     assert_eq!(opened, authenticator);
     assert!(
@@ -202,4 +206,24 @@ fn pa_for_user_is_signed_with_the_session_key_of_any_type() {
     assert!(wish.verify(&aes(8)).is_err());
     wish.user_realm = "OTHER".into();
     assert!(wish.verify(&aes(9)).is_err());
+}
+
+#[test]
+fn a_kdc_shares_its_keys_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Key>();
+    let key = aes(1);
+    let sealed = key
+        .encrypt(KeyUsage::TICKET, b"x", &mut SeededEntropy::new(1))
+        .unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                assert_eq!(
+                    key.decrypt(KeyUsage::TICKET, &sealed).unwrap().as_slice(),
+                    b"x"
+                )
+            });
+        }
+    });
 }

@@ -4,7 +4,7 @@ use rasn::types::OctetString;
 
 use super::{
     ApOptions, AuthorizationData, Checksum, EncryptedData, EncryptionKey, HostAddress,
-    KerberosTime, MessageType, PrincipalName, Realm, SecretBytes, Ticket, sequence,
+    KerberosTime, Malformed, MessageType, PrincipalName, Realm, SecretBytes, Ticket, sequence,
 };
 
 sequence! {
@@ -95,3 +95,17 @@ sequence! {
         2 targrealm [Option<Realm>],
     }
 }
+
+/// Version and type of a message, which DER alone does not check.
+macro_rules! header {
+    ($($name:ident = $kind:ident),+ $(,)?) => { $(
+        impl $name {
+            /// Whether the version is 5 and the message type the one of this message.
+            pub fn check_header(&self) -> Result<(), Malformed> {
+                super::kdc::check(stringify!($name), self.pvno, self.msg_type, MessageType::$kind)
+            }
+        }
+    )+ };
+}
+
+header! { ApReq = AP_REQ, ApRep = AP_REP, KrbSafe = KRB_SAFE, KrbPriv = KRB_PRIV, KrbCred = KRB_CRED }

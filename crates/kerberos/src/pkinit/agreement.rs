@@ -180,7 +180,20 @@ impl KeyPair {
 
     /// SubjectPublicKeyInfo, as a client sends it.
     pub fn spki(&self) -> Vec<u8> {
-        let algorithm = match (self.group.prime(), self.group) {
+        der::tlv(
+            der::SEQUENCE,
+            &[
+                &self.group.algorithm(),
+                &der::tlv(der::BIT_STRING, &[&[0], &self.public_bits()]),
+            ],
+        )
+    }
+}
+
+impl Group {
+    /// AlgorithmIdentifier of a public value in this group, DER.
+    pub fn algorithm(self) -> Vec<u8> {
+        let algorithm = match (self.prime(), self) {
             (Some(prime), _) => {
                 let domain = [
                     der::unsigned(prime),
@@ -201,17 +214,15 @@ impl KeyPair {
                 .map(|oid| der::tlv(der::OID, &[oid]))
                 .concat(),
         };
-        der::tlv(
-            der::SEQUENCE,
-            &[
-                &der::tlv(der::SEQUENCE, &[&algorithm]),
-                &der::tlv(der::BIT_STRING, &[&[0], &self.public_bits()]),
-            ],
-        )
+        der::tlv(der::SEQUENCE, &[&algorithm])
     }
-}
 
-impl Group {
+    /// TD-DH-PARAMETERS (RFC 4556 3.1.3): the groups that a KDC takes, the best first.
+    pub fn td_dh_parameters(accepted: &[Self]) -> Vec<u8> {
+        let algorithms: Vec<Vec<u8>> = accepted.iter().map(|group| group.algorithm()).collect();
+        der::tlv(der::SEQUENCE, &[&algorithms.concat()])
+    }
+
     fn prime(self) -> Option<&'static [u8]> {
         match self {
             Self::Modp2 => Some(&primes::MODP_2),

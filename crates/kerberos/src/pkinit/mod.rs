@@ -13,6 +13,7 @@ mod agreement;
 mod certificate;
 mod cms;
 mod enveloped;
+mod freshness;
 mod kdf;
 mod messages;
 mod primes;
@@ -22,6 +23,7 @@ pub use agreement::{Group, KeyPair, PublicValue};
 pub use certificate::Certificate;
 pub use cms::{Digest, Sign, SignedData, SignerId, VerifiedContent, sign_data};
 pub use enveloped::{ContentCipher, Decrypt, EnvelopedData, envelop};
+pub use freshness::{freshness_key_version, freshness_time, freshness_token};
 pub use kdf::{Kdf, KdfInput, reply_key};
 pub use messages::{
     AlgorithmIdentifier, AuthPack, DhRepInfo, ExternalPrincipalIdentifier, KdcDhKeyInfo,
