@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use types::{Guid, Sid, Timestamp};
 
+use crate::ChangeFormat;
+
 /// One line of the directory's change log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -54,6 +56,9 @@ pub struct DeniedWrite {
 /// Where, when and by whom something was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// The name and version of the form; a line without one is read as this version.
+    #[serde(default)]
+    pub format: ChangeFormat,
     /// The record's number in this log, rising by one.
     pub record_id: u64,
     /// When it was committed or refused.

@@ -18,6 +18,7 @@
 //! Deliberately absent: what a key means (that is `keycred`) and whether a change is good (that is `detect`).
 
 mod change;
+mod format;
 mod lines;
 mod receipt;
 mod windows;
@@ -25,6 +26,7 @@ mod windows;
 pub use change::{
     Change, ChangedValue, DeniedWrite, ObjectName, Operation, Origin, Record, Subject,
 };
+pub use format::{ChangeFormat, ReceiptFormat};
 pub use lines::{BrokenLine, Lines, to_line};
 pub use receipt::{Receipt, ReceiptState};
 pub use windows::WindowsEvent;

@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 use types::{Guid, Sid, Timestamp};
 
-use crate::Operation;
+use crate::{Operation, ReceiptFormat};
 
 /// One value that the sync added or deleted in a directory, under a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// The name and version of the form; a line without one is read as this version.
+    #[serde(default)]
+    pub format: ReceiptFormat,
     /// The receipt's number in its feed, rising by one.
     pub sequence: u64,
     /// When the directory said yes.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which may stop")]
 
 use events::{
-    Change, ChangedValue, DeniedWrite, Lines, ObjectName, Operation, Origin, Record, Subject,
-    WindowsEvent, to_line,
+    Change, ChangeFormat, ChangedValue, DeniedWrite, Lines, ObjectName, Operation, Origin, Record,
+    Subject, WindowsEvent, to_line,
 };
 use types::{Guid, Timestamp};
 
@@ -13,6 +13,7 @@ const USER_GUID: &str = "bf967aba-0de6-11d0-a285-00aa003049e2";
 
 fn origin() -> Origin {
     Origin {
+        format: ChangeFormat,
         record_id: 7,
         time: Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").unwrap(),
         computer: "dc1.corp.contoso.com".into(),
@@ -118,5 +119,19 @@ fn xml_is_escaped() {
         WindowsEvent::from(&record)
             .to_xml()
             .contains("a&lt;b&gt;&amp;&apos;c&apos;")
+    );
+}
+
+#[test]
+fn lines_of_another_version_are_refused_by_name() {
+    let line = to_line(&key_added()).unwrap();
+    assert!(line.contains(r#""format":"tombolo-change/1""#));
+    let newer = line.replace("tombolo-change/1", "tombolo-change/2");
+    let broken = Lines::<Record>::new(&newer).next().unwrap().unwrap_err();
+    assert!(broken.reason.contains("tombolo-change/2"), "{broken}");
+    let unnamed = line.replace(r#""format":"tombolo-change/1","#, "");
+    assert_eq!(
+        Lines::<Record>::new(&unnamed).next().unwrap().unwrap(),
+        key_added()
     );
 }

@@ -277,6 +277,7 @@ impl Log {
             _ => "mallory",
         };
         Origin {
+            format: events::ChangeFormat,
             record_id: u64::try_from(self.records.len()).unwrap() + 1,
             time,
             computer: "dc1.corp.contoso.com".into(),
@@ -385,6 +386,7 @@ pub fn receipt(
     }
     .sha256();
     Receipt {
+        format: events::ReceiptFormat,
         sequence: 1,
         time,
         cycle: 3,

@@ -132,6 +132,7 @@ pub(super) fn denied(
 fn origin(transaction: &Transaction<'_>, deed: Deed<'_>) -> Origin {
     let naming = &transaction.naming;
     Origin {
+        format: events::ChangeFormat,
         record_id: 0,
         time: transaction.now,
         computer: naming.dns_host_name.clone(),

@@ -372,6 +372,7 @@ impl Engine {
     ) -> Receipt {
         use sha2::Digest;
         Receipt {
+            format: events::ReceiptFormat,
             sequence: 0,
             time: now,
             cycle: place.cycle,
