@@ -204,7 +204,11 @@ impl Connection {
         // However this ends, also by an error or by being dropped, the thread gets to know.
         let _stopper = StopOnDrop(Arc::clone(&stop));
         let (sender, mut chunks) = mpsc::channel::<Vec<u8>>(CHUNKS_MAX);
-        let permit = Arc::clone(&self.shared.jobs)
+        let seats = match &work {
+            Work::Search { .. } => &self.shared.searches,
+            _ => &self.shared.jobs,
+        };
+        let permit = Arc::clone(seats)
             .acquire_owned()
             .await
             .map_err(io::Error::other)?;

@@ -24,7 +24,7 @@ pub struct Options {
     pub send_time_max: Duration,
     /// MaxActiveConnections.
     pub connections_max: usize,
-    /// Binds, writes and long searches at the same time; others wait.
+    /// Binds and writes at the same time, and as many long searches; others wait.
     pub jobs_max: usize,
     /// For messages of clients that have not signed in.
     pub limits_before_bind: Limits,

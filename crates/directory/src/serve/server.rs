@@ -36,7 +36,11 @@ pub struct Server {
 pub(super) struct Shared {
     pub(super) directory: Directory,
     pub(super) options: Options,
+    /// Seats of binds and writes.
     pub(super) jobs: Arc<Semaphore>,
+    /// Seats of long searches: a client that reads its answer slowly keeps one for minutes, and must not keep
+    /// others from signing in.
+    pub(super) searches: Arc<Semaphore>,
     pub(super) connections: Arc<Semaphore>,
     pub(super) subschema: subschema::Cell,
 }
@@ -44,17 +48,16 @@ pub(super) struct Shared {
 impl Server {
     /// A server that answers from `directory`.
     pub fn new(directory: Directory, options: Options) -> Self {
-        let jobs = Arc::new(Semaphore::new(
-            options.jobs_max.clamp(1, Semaphore::MAX_PERMITS),
-        ));
-        let connections = options.connections_max.clamp(1, Semaphore::MAX_PERMITS);
-        let connections = Arc::new(Semaphore::new(connections));
+        let seats = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
+        let (jobs, searches) = (seats(options.jobs_max), seats(options.jobs_max));
+        let connections = seats(options.connections_max);
         let subschema = subschema::Cell::new();
         Self {
             shared: Arc::new(Shared {
                 directory,
                 options,
                 jobs,
+                searches,
                 connections,
                 subschema,
             }),
