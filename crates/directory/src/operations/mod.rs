@@ -9,6 +9,7 @@ mod delete;
 mod descriptor;
 mod modify;
 mod password;
+mod place;
 mod rename;
 mod search;
 mod values;

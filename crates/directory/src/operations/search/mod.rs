@@ -4,6 +4,7 @@
 //! tested in full, against what the caller may read. Candidates come in the order of their numbers, so that a page
 //! ends with a number and the next one starts behind it.
 
+mod compile;
 mod constructed;
 mod entry;
 mod metadata;
