@@ -14,6 +14,8 @@ mod rename;
 mod search;
 mod values;
 
+use std::sync::Arc;
+
 use events::Record;
 
 pub(crate) use bind::{session_of, simple_bind};
@@ -21,8 +23,8 @@ pub(crate) use compare::compare;
 pub(crate) use password::NewPassword;
 pub(crate) use search::search;
 
-use crate::access::Denied;
-use crate::model::{Object, Reader, Transaction};
+use crate::access::{Denied, Readable};
+use crate::model::{Descriptor, Object, Reader, Transaction};
 use crate::{Applied, Entry, Error, Operation, Session};
 
 /// Takes found objects; a break ends the search.
@@ -140,12 +142,25 @@ fn visible(
 
 /// Whether the caller may know of an object (MS-ADTS 5.1.3.3.6).
 fn is_visible(reader: &Reader<'_>, session: &Session, object: &Object) -> Result<bool, Error> {
-    let own = readable(reader, session, object)?;
+    let own = readable(
+        reader,
+        session,
+        object,
+        &*reader.descriptor(object.descriptor_id())?,
+    );
+    let parent = match object.is_naming_context_head() {
+        true => None,
+        false => reader.object(object.parent())?,
+    };
+    let parent = match parent {
+        Some(parent) => {
+            let descriptor = reader.descriptor(parent.descriptor_id())?;
+            Some(readable(reader, session, &parent, &descriptor))
+        }
+        // The parent of a head is of another naming context; the head is visible by itself.
+        None => None,
+    };
     let policy = crate::model::policy(reader);
-    let parent = reader.object(object.parent())?;
-    let parent = parent
-        .map(|parent| readable(reader, session, &parent))
-        .transpose()?;
     Ok(crate::access::may_see(policy, parent.as_deref(), &own))
 }
 
@@ -154,19 +169,19 @@ fn readable(
     reader: &Reader<'_>,
     session: &Session,
     object: &Object,
-) -> Result<std::sync::Arc<crate::access::Readable>, Error> {
-    let descriptor = reader.descriptor(object.descriptor_id())?;
+    descriptor: &Descriptor,
+) -> Arc<Readable> {
     let is_self = descriptor.compiled().depends_on_self()
         && object
             .sid()
             .is_some_and(|sid| session.token().contains(sid));
     let make = || {
-        let target = Reader::target(object, &descriptor);
-        crate::access::Readable::new(reader.schema, session.token(), &target)
+        let target = Reader::target(object, descriptor);
+        Readable::new(reader.schema, session.token(), &target)
     };
     if !reader.is_committed {
         // A number given out in this transaction may be given again when it fails.
-        return Ok(std::sync::Arc::new(make()));
+        return Arc::new(make());
     }
-    Ok(session.readable((object.descriptor_id(), object.class(), is_self), make))
+    session.readable((object.descriptor_id(), object.class(), is_self), make)
 }

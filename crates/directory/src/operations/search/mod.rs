@@ -53,14 +53,14 @@ impl Visible {
                 readable: None,
             }));
         }
-        let own = readable(&reader, session, object, &descriptor);
+        let own = super::readable(&reader, session, object, &descriptor);
         // The parent of a head is of another naming context; the head is visible by itself.
         let parent = if object.is_naming_context_head() {
             None
         } else {
             let parent = snapshot.parent(object.parent())?;
             let descriptor = reader.descriptor(parent.descriptor_id())?;
-            Some(readable(&reader, session, &parent, &descriptor))
+            Some(super::readable(&reader, session, &parent, &descriptor))
         };
         let sees = access::may_see(snapshot.policy(), parent.as_deref(), &own);
         Ok(sees.then_some(Self {
@@ -73,22 +73,6 @@ impl Visible {
     pub(super) fn readable(&self) -> Option<&Readable> {
         self.readable.as_deref()
     }
-}
-
-fn readable(
-    reader: &Reader<'_>,
-    session: &Session,
-    object: &Object,
-    descriptor: &Descriptor,
-) -> Arc<Readable> {
-    let is_self = descriptor.compiled().depends_on_self()
-        && object
-            .sid()
-            .is_some_and(|sid| session.token().contains(sid));
-    session.readable((object.descriptor_id(), object.class(), is_self), || {
-        let target = Reader::target(object, descriptor);
-        Readable::new(reader.schema, session.token(), &target)
-    })
 }
 
 /// One search at work.
