@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud_api::error::{ErrorBody, ErrorCode};
+use cloud_api::error::ErrorBody;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
@@ -63,19 +63,6 @@ impl CloudClient {
         let request = self
             .agent
             .post(format!("{}{path}", self.origin))
-            .header("Authorization", self.bearer());
-        read(path, request.send_json(body))
-    }
-
-    /// PATCH of a JSON body.
-    pub fn patch<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
-        let request = self
-            .agent
-            .patch(format!("{}{path}", self.origin))
             .header("Authorization", self.bearer());
         read(path, request.send_json(body))
     }
@@ -141,9 +128,4 @@ fn unreachable_at(path: &str, error: &ureq::Error) -> Error {
         code: None,
         message: format!("the cloud cannot be reached: {error}"),
     }
-}
-
-/// Whether an error is the cloud's refusal with this code.
-pub fn is_refusal(error: &Error, wanted: &ErrorCode) -> bool {
-    matches!(error, Error::Cloud { code: Some(code), .. } if code == wanted)
 }

@@ -392,7 +392,7 @@ fn open_cloud(
     let tenant = NewTenant::new(&options.dns_domain, login);
     let (cloud, token) = Cloud::create(&state.join("cloud.sqlite"), &tenant, surroundings)?;
     // The tenant trusts this maker of keys, and no other.
-    let root = pem(key.attestation_root());
+    let root = key.attestation_root_pem();
     let policy = Fido2Policy {
         is_attestation_enforced: Some(true),
         attestation_roots: Some(vec![root]),
@@ -400,19 +400,6 @@ fn open_cloud(
     };
     cloud.change_policy(&Caller::operator(), &policy)?;
     Ok((cloud, token))
-}
-
-fn pem(der: &[u8]) -> String {
-    let body = data_encoding::BASE64.encode(der);
-    let lines: Vec<&str> = body
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap_or_default())
-        .collect();
-    format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        lines.join("\n")
-    )
 }
 
 fn for_tokio(listener: std::net::TcpListener) -> Result<tokio::net::TcpListener, Error> {

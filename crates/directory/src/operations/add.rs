@@ -5,7 +5,7 @@ use types::{Guid, Rdn, Sid};
 
 use super::audit::{self, Deed, ValueChange};
 use super::place::{check_place, class_of, is_head, parent_of};
-use super::{NewPassword, Refused, account, values};
+use super::{Guarded, NewPassword, Refused, account, values};
 use crate::access::{
     self, AddDraft, AttributeWrite, Authorized, WriteContext, authorize_add, new_descriptor,
 };
@@ -377,12 +377,10 @@ fn authorize(
 ) -> Result<(Authorized<AddDraft>, Descriptor), Refused> {
     let schema = transaction.schema;
     let reader = transaction.reader();
-    let parent_descriptor = parent
-        .map(|parent| reader.descriptor(parent.descriptor_id()))
+    let parent = parent
+        .map(|parent| Guarded::of(&reader, parent))
         .transpose()?;
-    let target = parent
-        .zip(parent_descriptor.as_deref())
-        .map(|(parent, d)| Reader::target(parent, d));
+    let target = parent.as_ref().map(Guarded::target);
     let domain = transaction
         .naming
         .domain_sid
@@ -429,7 +427,7 @@ fn authorize(
     ) {
         Ok(proof) => Ok((proof, made)),
         Err(denied) => match parent {
-            Some(parent) => Err(Refused::denied(transaction, session, parent, denied)),
+            Some(parent) => Err(Refused::denied(transaction, session, parent.object, denied)),
             None => Err(Error::from(denied).into()),
         },
     }

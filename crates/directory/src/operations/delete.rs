@@ -3,7 +3,7 @@
 use ldap::diagnostic::win32;
 use types::Guid;
 
-use super::Refused;
+use super::{Guarded, Refused};
 use crate::access::{Authorized, DeleteDraft, authorize_delete};
 use crate::model::{Dnt, Object, ObjectBuilder, Reader, Reference, Transaction};
 use crate::store::{Table, keys};
@@ -102,23 +102,18 @@ fn authorize(
     tree: bool,
 ) -> Result<Authorized<DeleteDraft>, Refused> {
     let reader = transaction.reader();
-    let descriptor = reader.descriptor(object.descriptor_id())?;
-    let target = Reader::target(object, &descriptor);
+    let own = Guarded::of(&reader, object)?;
     let parent = reader.object(object.parent())?;
-    let parent_descriptor = parent
+    let parent = parent
         .as_ref()
-        .map(|parent| reader.descriptor(parent.descriptor_id()))
+        .map(|parent| Guarded::of(&reader, parent))
         .transpose()?;
-    let parent_target = parent
-        .as_ref()
-        .zip(parent_descriptor.as_deref())
-        .map(|(parent, d)| Reader::target(parent, d));
     let schema = transaction.schema;
     authorize_delete(
         schema,
         session.token(),
-        parent_target.as_ref(),
-        &target,
+        parent.as_ref().map(Guarded::target).as_ref(),
+        &own.target(),
         DeleteDraft { tree },
     )
     .map_err(|denied| Refused::denied(transaction, session, object, denied))

@@ -6,6 +6,7 @@ use ldap::diagnostic::win32;
 use security_descriptor::TooLong;
 
 use super::audit::ValueChange;
+use super::{Guarded, parent_in_context};
 use crate::Error;
 use crate::access::{Authorized, ModifyDraft, changed_descriptor, inherited_descriptor};
 use crate::model::{Descriptor, DescriptorId, Object, ObjectBuilder, Reader, Transaction};
@@ -31,19 +32,12 @@ pub(super) fn changed(
     let schema = transaction.schema;
     let reader = transaction.reader();
     let old = reader.descriptor(object.descriptor_id())?;
-    let parent = if object.is_naming_context_head() {
-        None
-    } else {
-        reader.object(object.parent())?
-    };
-    let parent_descriptor = parent
+    let parent = parent_in_context(&reader, object)?;
+    let parent = parent
         .as_ref()
-        .map(|parent| reader.descriptor(parent.descriptor_id()))
+        .map(|parent| Guarded::of(&reader, parent))
         .transpose()?;
-    let parent_target = parent
-        .as_ref()
-        .zip(parent_descriptor.as_deref())
-        .map(|(parent, d)| Reader::target(parent, d));
+    let parent_target = parent.as_ref().map(Guarded::target);
     let target = Reader::target(object, &old);
     let new = changed_descriptor(schema, &target, parent_target.as_ref(), flags, given)
         .map_err(too_long)?;

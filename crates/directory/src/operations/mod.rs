@@ -23,7 +23,7 @@ pub(crate) use compare::compare;
 pub(crate) use password::NewPassword;
 pub(crate) use search::search;
 
-use crate::access::{Denied, Readable};
+use crate::access::{Denied, Readable, Target};
 use crate::model::{Descriptor, Object, Reader, Transaction};
 use crate::{Applied, Entry, Error, Operation, Session};
 
@@ -140,26 +140,43 @@ fn visible(
     Err(Error::no_object(name, types::Dn::ROOT))
 }
 
+/// An object beside its descriptor: what the access check is asked about.
+struct Guarded<'o> {
+    object: &'o Object,
+    descriptor: Arc<Descriptor>,
+}
+
+impl<'o> Guarded<'o> {
+    fn of(reader: &Reader<'_>, object: &'o Object) -> Result<Self, Error> {
+        let descriptor = reader.descriptor(object.descriptor_id())?;
+        Ok(Self { object, descriptor })
+    }
+
+    fn target(&self) -> Target<'_> {
+        Reader::target(self.object, &self.descriptor)
+    }
+
+    fn readable(&self, reader: &Reader<'_>, session: &Session) -> Arc<Readable> {
+        readable(reader, session, self.object, &self.descriptor)
+    }
+}
+
+/// The parent that has a say about an object. That of a naming context's head is of another naming context.
+fn parent_in_context(reader: &Reader<'_>, object: &Object) -> Result<Option<Object>, Error> {
+    if object.is_naming_context_head() {
+        return Ok(None);
+    }
+    reader.object(object.parent())
+}
+
 /// Whether the caller may know of an object (MS-ADTS 5.1.3.3.6).
 fn is_visible(reader: &Reader<'_>, session: &Session, object: &Object) -> Result<bool, Error> {
-    let own = readable(
-        reader,
-        session,
-        object,
-        &*reader.descriptor(object.descriptor_id())?,
-    );
-    let parent = match object.is_naming_context_head() {
-        true => None,
-        false => reader.object(object.parent())?,
-    };
-    let parent = match parent {
-        Some(parent) => {
-            let descriptor = reader.descriptor(parent.descriptor_id())?;
-            Some(readable(reader, session, &parent, &descriptor))
-        }
-        // The parent of a head is of another naming context; the head is visible by itself.
-        None => None,
-    };
+    let own = Guarded::of(reader, object)?.readable(reader, session);
+    let parent = parent_in_context(reader, object)?;
+    let parent = parent
+        .as_ref()
+        .map(|parent| Ok::<_, Error>(Guarded::of(reader, parent)?.readable(reader, session)))
+        .transpose()?;
     let policy = crate::model::policy(reader);
     Ok(crate::access::may_see(policy, parent.as_deref(), &own))
 }

@@ -26,10 +26,9 @@ pub enum Evidence {
 impl VerifiedPac {
     /// For a service: the server signature of its own ticket. `None` where the ticket has no PAC.
     pub fn for_service(ticket: &EncTicketPart, key: &Key) -> Result<Option<Self>, PacError> {
-        let Some(bytes) = pac_of(ticket)? else {
+        let Some(pac) = unverified(ticket)? else {
             return Ok(None);
         };
-        let pac = Pac::decode(&bytes)?;
         check_server(&pac, key)?;
         Ok(Some(Self {
             pac,
@@ -44,10 +43,9 @@ impl VerifiedPac {
         krbtgt: &Key,
         rodc: u16,
     ) -> Result<Option<Self>, PacError> {
-        let Some(bytes) = pac_of(ticket)? else {
+        let Some(pac) = unverified(ticket)? else {
             return Ok(None);
         };
-        let pac = Pac::decode(&bytes)?;
         check_server(&pac, krbtgt)?;
         check_kdc(&pac, krbtgt, rodc)?;
         Ok(Some(Self {
@@ -65,10 +63,9 @@ impl VerifiedPac {
         krbtgt: &Key,
         rodc: u16,
     ) -> Result<Option<Self>, PacError> {
-        let Some(bytes) = pac_of(ticket)? else {
+        let Some(pac) = unverified(ticket)? else {
             return Ok(None);
         };
-        let pac = Pac::decode(&bytes)?;
         check_server(&pac, service)?;
         check_kdc(&pac, krbtgt, rodc)?;
         let mut blank = ticket.clone();
@@ -110,6 +107,11 @@ impl VerifiedPac {
     pub fn pac(&self) -> &Pac {
         &self.pac
     }
+}
+
+/// The PAC of a ticket as it stands; nobody has vouched for it yet.
+fn unverified(ticket: &EncTicketPart) -> Result<Option<Pac>, PacError> {
+    pac_of(ticket)?.map(|bytes| Pac::decode(&bytes)).transpose()
 }
 
 fn check_server(pac: &Pac, key: &Key) -> Result<(), PacError> {
