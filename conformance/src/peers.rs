@@ -10,6 +10,20 @@ pub fn program(name: &str) -> PathBuf {
     find(name).unwrap_or_else(|| missing(name))
 }
 
+/// A program of a package that is unpacked below `.peers`, because it cannot be installed beside another judge:
+/// `unpacked("heimdal/usr/bin/kinit.heimdal")`.
+///
+/// # Panics
+/// When it is not there; the message says how to get it.
+pub fn unpacked(path: &str) -> PathBuf {
+    let program = root().join(".peers").join(path);
+    if program.is_file() {
+        program
+    } else {
+        missing(path)
+    }
+}
+
 /// The Python that has ldap3, python-fido2, pydsinternals and cryptography.
 ///
 /// # Panics
