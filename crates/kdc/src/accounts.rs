@@ -83,6 +83,11 @@ pub struct Account {
     pub is_service: bool,
     /// The binary parts of its `msDS-KeyCredentialLink` values.
     pub key_credentials: Vec<Vec<u8>>,
+    /// `msDS-AllowedToDelegateTo`: service names that it may ask tickets for in its clients' names.
+    pub allowed_to_delegate_to: Vec<String>,
+    /// `msDS-AllowedToActOnBehalfOfOtherIdentity`: the security descriptor that says who may come to this service in
+    /// the name of others, as its bytes.
+    pub allowed_to_act: Option<Vec<u8>>,
 }
 
 /// The keys of one password.
@@ -141,6 +146,8 @@ pub struct AccountPolicy {
     pub not_delegated: bool,
     /// TRUSTED_FOR_DELEGATION: tickets to it carry ok-as-delegate.
     pub trusted_for_delegation: bool,
+    /// TRUSTED_TO_AUTH_FOR_DELEGATION: tickets that it gets to itself in a user's name (S4U2Self) are forwardable.
+    pub trusted_to_authenticate_for_delegation: bool,
     /// A shorter life for this account's tickets (Protected Users: four hours).
     pub ticket_lifetime_s_max: Option<i64>,
 }
@@ -156,8 +163,20 @@ impl Account {
         self.keys.iter().find(|set| set.version == version)
     }
 
+    /// Whether nobody may come in its name: NOT_DELEGATED, or a member of Protected Users.
+    pub fn is_sensitive(&self) -> bool {
+        let protected = self
+            .sid
+            .domain()
+            .map(|domain| domain.with_rid(PROTECTED_USERS));
+        self.policy.not_delegated || protected.is_some_and(|group| self.groups.contains(&group))
+    }
+
     /// Whether tickets may be issued to it at all: a krbtgt and a trust account are never clients.
     pub fn is_client(&self) -> bool {
         matches!(self.kind, AccountKind::User | AccountKind::Computer)
     }
 }
+
+/// RID of the group Protected Users.
+const PROTECTED_USERS: u32 = 525;

@@ -97,6 +97,8 @@ impl MemoryAccounts {
             logon_count: 0,
             is_service: false,
             key_credentials: Vec::new(),
+            allowed_to_delegate_to: Vec::new(),
+            allowed_to_act: None,
         }
     }
 
