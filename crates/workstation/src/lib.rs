@@ -1,0 +1,18 @@
+//! The workstation: what a device keeps of a sign-in, and what opens it again when the cloud cannot be reached.
+//!
+//! - [`offline`]: the cache that only the key's hmac-secret opens, on this device and no other
+//! - [`device`]: what the device itself keeps secret, sealed by [`Seal`]
+//! - [`connection`]: online, or offline until the next look; what a failed refresh does to the cache
+//! - [`policy`]: how long a cache is good for, and where an NT hash may live
+//!
+//! Pure: bytes, `now` and randomness are arguments. Files, sockets and keys are the caller's.
+
+pub mod connection;
+pub mod device;
+pub mod offline;
+pub mod policy;
+
+mod bytes;
+mod seal;
+
+pub use seal::{Seal, SealError};
