@@ -9,6 +9,7 @@
 //! | [`access`] | temporary access passes and sessions |
 //! | [`policy`] | what keys a tenant accepts |
 //! | [`audit`] | who did what |
+//! | [`trust`] | the Kerberos server object of a domain, and its sealed key |
 //! | [`error`] | the body of every refusal |
 //!
 //! Names and shapes follow the public Graph API where it has them; the device key feed and the sync's data
@@ -38,6 +39,7 @@ pub mod error;
 pub mod fido2;
 pub mod paths;
 pub mod policy;
+pub mod trust;
 pub mod users;
 
 pub use base64::Base64Url;

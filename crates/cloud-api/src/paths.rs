@@ -19,6 +19,10 @@ pub const DEVICE_KEY_USERS: &str = "/devicekeys/v1/users";
 pub const DEVICE_KEY_DELTA: &str = "/devicekeys/v1/delta";
 /// Trades a temporary access pass for a session ([`crate::access::SignIn`]).
 pub const SIGN_IN_TEMPORARY_ACCESS_PASS: &str = "/signin/v1/temporaryAccessPass";
+/// The cloud's public key for sealed keys ([`crate::trust::WrappingKey`]).
+pub const TRUST_WRAPPING_KEY: &str = "/trust/v1/wrappingKey";
+/// Kerberos server objects of domains ([`crate::trust::PublishServer`]).
+pub const TRUST_SERVERS: &str = "/trust/v1/servers";
 /// Description of this API.
 pub const OPENAPI: &str = "/openapi.json";
 /// Answers 200 while the server can read its store.
@@ -72,4 +76,9 @@ pub fn device_keys(id: Guid) -> String {
 /// Adds a Windows Hello key to a user ([`crate::devicekeys::NewNgcKey`]).
 pub fn ngc_keys(id: Guid) -> String {
     format!("{DEVICE_KEY_USERS}/{id}/ngc")
+}
+
+/// The Kerberos server object of one domain ([`crate::trust::PublishedServer`]).
+pub fn trust_server(domain_dns_name: &str) -> String {
+    format!("{TRUST_SERVERS}/{domain_dns_name}")
 }
