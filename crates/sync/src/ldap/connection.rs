@@ -18,7 +18,7 @@ const PAGE_SIZE: i32 = 500;
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 
 /// A connection to one directory.
-pub(super) struct Connection {
+pub struct Connection {
     settings: DirectorySettings,
     tls: Arc<ClientConfig>,
     open: Option<LdapConn>,
@@ -27,10 +27,13 @@ pub(super) struct Connection {
 
 /// What the directory says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct RootDse {
-    pub(super) domain: String,
-    pub(super) schema: String,
-    pub(super) settings: Option<String>,
+pub struct RootDse {
+    /// `defaultNamingContext`.
+    pub domain: String,
+    /// `schemaNamingContext`.
+    pub schema: String,
+    /// `dsServiceName`; a server without one is no AD.
+    pub settings: Option<String>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -43,16 +46,22 @@ impl std::fmt::Debug for Connection {
 
 /// A search that asks for what every search here asks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Query<'a> {
-    pub(super) base: &'a str,
-    pub(super) scope: Scope,
-    pub(super) filter: &'a str,
-    pub(super) attributes: &'a [&'a str],
-    pub(super) deleted: bool,
+pub struct Query<'a> {
+    /// Where to begin.
+    pub base: &'a str,
+    /// How far to go.
+    pub scope: Scope,
+    /// RFC 4515.
+    pub filter: &'a str,
+    /// What to read.
+    pub attributes: &'a [&'a str],
+    /// Whether deleted objects are wanted as well.
+    pub deleted: bool,
 }
 
 impl Connection {
-    pub(super) fn new(settings: DirectorySettings) -> Result<Self, ConnectorError> {
+    /// Prepares the connection; it is opened with the first operation.
+    pub fn new(settings: DirectorySettings) -> Result<Self, ConnectorError> {
         let refused = |why: String| ConnectorError::Refused {
             url: settings.url.clone(),
             why,
@@ -88,11 +97,13 @@ impl Connection {
         })
     }
 
-    pub(super) fn url(&self) -> &str {
+    /// The directory's address.
+    pub fn url(&self) -> &str {
         &self.settings.url
     }
 
-    pub(super) fn bind_name(&self) -> &str {
+    /// The name that it is bound with.
+    pub fn bind_name(&self) -> &str {
         &self.settings.bind_dn
     }
 
@@ -104,7 +115,7 @@ impl Connection {
     }
 
     /// The open connection with its time limit set for the next operation.
-    fn ready(&mut self) -> Result<&mut LdapConn, ConnectorError> {
+    pub(super) fn ready(&mut self) -> Result<&mut LdapConn, ConnectorError> {
         let closed = self.open.as_mut().is_none_or(LdapConn::is_closed);
         if closed {
             self.open = Some(self.connect()?);
@@ -167,7 +178,7 @@ impl Connection {
 
     /// Runs a search page by page. A connection that broke since the last operation is opened once more; one that
     /// breaks in the middle is an error, as what came so far is not all.
-    pub(super) fn search(
+    pub fn search(
         &mut self,
         query: Query<'_>,
         each: &mut dyn FnMut(Entry) -> Result<(), ConnectorError>,
@@ -248,7 +259,7 @@ impl Connection {
     }
 
     /// One object; `None` where it is gone.
-    pub(super) fn object(
+    pub fn object(
         &mut self,
         base: &str,
         attributes: &[&str],
@@ -273,7 +284,7 @@ impl Connection {
     }
 
     /// What the directory says of itself; asked once.
-    pub(super) fn root(&mut self) -> Result<RootDse, ConnectorError> {
+    pub fn root(&mut self) -> Result<RootDse, ConnectorError> {
         if let Some(root) = &self.root {
             return Ok(root.clone());
         }
@@ -341,7 +352,10 @@ pub(super) fn told(result: &LdapResult) -> String {
         51 => "busy",
         52 => "unavailable",
         53 => "unwillingToPerform",
+        64 => "namingViolation",
         65 => "objectClassViolation",
+        66 => "notAllowedOnNonLeaf",
+        68 => "entryAlreadyExists",
         _ => "LDAP error",
     };
     // AD ends its texts with a line feed and a zero.

@@ -9,8 +9,9 @@ use crate::connector::Value;
 
 /// A distinguished name and its attributes, by lower-case name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) dn: String,
+pub struct Entry {
+    /// Its distinguished name.
+    pub dn: String,
     attributes: BTreeMap<String, Vec<Value>>,
 }
 
@@ -37,14 +38,14 @@ impl Entry {
     }
 
     /// The values of an attribute as they came.
-    pub(super) fn values(&self, name: &str) -> &[Value] {
+    pub fn values(&self, name: &str) -> &[Value] {
         self.attributes
             .get(&name.to_lowercase())
             .map_or(&[], Vec::as_slice)
     }
 
     /// The first value as text.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let value = self.values(name).first()?;
         String::from_utf8(value.clone()).ok()
     }

@@ -10,6 +10,7 @@
 //!
 //! Deliberately absent: DirSync and change notification, which come with the watching sync, and Kerberos binds.
 
+mod administer;
 mod connection;
 mod cursor;
 mod entry;
@@ -27,7 +28,11 @@ use crate::connector::{
     Account, Anchor, ConnectorError, Cursor, ImportRequest, Permission, SchemaProbe, Sink, Source,
     Target, ValueWrite, Values, WriteError,
 };
-use connection::Connection;
+pub use administer::{Control, Modification};
+pub use connection::{Connection, Query, RootDse};
+pub use entry::Entry;
+pub use ldap3::{Scope, ldap_escape};
+
 use write::Seen;
 
 /// Where the directory is, and how to get in.

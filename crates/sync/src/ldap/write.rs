@@ -116,7 +116,7 @@ fn fresh(connection: &mut Connection, write: &ValueWrite) -> Result<Seen, WriteE
     }
 }
 
-fn classified(error: LdapError) -> WriteError {
+pub(super) fn classified(error: LdapError) -> WriteError {
     let result = match error {
         LdapError::LdapResult { result } => result,
         other => {
@@ -140,7 +140,7 @@ fn class(code: u32, text: &str) -> WriteErrorClass {
     match code {
         // ERROR_INVALID_PARAMETER: the attribute's name could not be converted, so the schema does not have it.
         16 if text.starts_with("00000057") => WriteErrorClass::Schema,
-        16 | 20 => WriteErrorClass::AlreadySo,
+        16 | 20 | 68 => WriteErrorClass::AlreadySo,
         17 | 65 => WriteErrorClass::Schema,
         32 => WriteErrorClass::Gone,
         50 => WriteErrorClass::Denied,
@@ -171,6 +171,7 @@ mod tests {
         check(20, "00002083: AtrErr", Class::AlreadySo);
         check(32, "0000208D: NameErr", Class::Gone);
         check(51, "", Class::Retry);
+        check(68, "00002071: UpdErr", Class::AlreadySo);
         check(19, "000020B5", Class::Permanent);
         check(53, "", Class::Permanent);
     }
