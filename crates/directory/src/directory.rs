@@ -9,11 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use ldap::Filter;
 use types::{Clock, Entropy, Guid, Timestamp};
 
+use crate::kerberos_keys::KeyPolicy;
 pub use crate::model::Naming;
 use crate::model::{
     Counters, DescriptorCache, Effects, NameCache, Snapshot, Start, Transaction, state,
 };
-use crate::operations::{self, Prepared, audit};
+use crate::operations::{self, PasswordPolicy, Prepared, Random, audit};
 use crate::schema::{Schema, SchemaLevel};
 use crate::store::{Engine, Table, View, WriteView};
 use crate::{Applied, Entry, Error, Name, Operation, SearchDone, SearchRequest, Session};
@@ -30,6 +31,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Rounds of PBKDF2 for new password verifiers.
     pub password_rounds: u32,
+    /// Kerberos keys of new passwords.
+    pub kerberos_keys: KeyPolicy,
 }
 
 impl Options {
@@ -41,6 +44,7 @@ impl Options {
             schema: SchemaLevel::default(),
             cache_bytes: 1 << 30,
             password_rounds: 100_000,
+            kerberos_keys: KeyPolicy::default(),
         }
     }
 }
@@ -62,7 +66,7 @@ struct Shared {
     engine: Engine,
     clock: Arc<dyn Clock>,
     entropy: Mutex<Box<dyn Entropy>>,
-    password_rounds: u32,
+    passwords: PasswordPolicy,
     descriptors: Arc<DescriptorCache>,
     snapshot: RwLock<Arc<Snapshot>>,
     writer: Mutex<Writer>,
@@ -128,6 +132,7 @@ impl Directory {
             names,
             Arc::clone(&descriptors),
             None,
+            0,
         )?;
         let mut seed = [0; 4];
         locked(&entropy).fill(&mut seed);
@@ -136,7 +141,10 @@ impl Directory {
             engine,
             clock: options.clock,
             entropy,
-            password_rounds: options.password_rounds,
+            passwords: PasswordPolicy {
+                rounds: options.password_rounds,
+                keys: options.kerberos_keys,
+            },
             descriptors,
             snapshot: RwLock::new(Arc::new(snapshot)),
             writer: Mutex::default(),
@@ -170,7 +178,7 @@ impl Directory {
 
     /// Rounds of PBKDF2 for new verifiers.
     pub(crate) fn password_rounds(&self) -> u32 {
-        self.0.password_rounds
+        self.0.passwords.rounds
     }
 
     /// The number of a new logon session.
@@ -240,16 +248,18 @@ impl Directory {
 
     /// Carries out operations in one commit, all or none; an error names the first that failed by its index.
     pub fn apply_all(&self, session: &Session, operations: Vec<Operation>) -> Outcome {
+        let snapshot = self.snapshot();
         let mut prepared = Vec::with_capacity(operations.len());
         for (index, operation) in operations.into_iter().enumerate() {
-            let mut salt = [0; 16];
+            let mut random = Random::default();
             if operations::writes_password(&operation) {
-                locked(&self.0.entropy).fill(&mut salt);
+                let mut entropy = locked(&self.0.entropy);
+                entropy.fill(&mut random.salt);
+                entropy.fill(&mut random.password);
             }
-            let rounds = self.0.password_rounds;
-            prepared.push(
-                Prepared::new(operation, session, rounds, &salt).map_err(|error| (index, error))?,
-            );
+            let policy = &self.0.passwords;
+            let ready = Prepared::new(operation, session, &snapshot, policy, &random);
+            prepared.push(ready.map_err(|error| (index, error))?);
         }
         let slot = Arc::new(Slot::default());
         let job = Job {
@@ -388,6 +398,7 @@ impl Shared {
         let everything = Effects {
             names: true,
             naming: true,
+            groups: true,
         };
         if self.engine.is_closed() {
             self.engine.reopen()?;
@@ -467,6 +478,7 @@ impl Shared {
             counters = transaction.counters;
             effects.names |= transaction.effects.names;
             effects.naming |= transaction.effects.naming;
+            effects.groups |= transaction.effects.groups;
             naming = Arc::clone(&transaction.naming);
             let changes = transaction.overlay.into_changes();
             view.apply(changes)?;
@@ -504,6 +516,8 @@ impl Shared {
             names,
             Arc::clone(&self.descriptors),
             naming,
+            old.groups_generation
+                .saturating_add(u64::from(effects.groups)),
         )?;
         *self
             .snapshot

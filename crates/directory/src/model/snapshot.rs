@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub(crate) descriptors: Arc<DescriptorCache>,
     pub(crate) naming: Arc<Naming>,
     pub(crate) counters: Counters,
+    /// Rises whenever somebody may be in other groups than before.
+    pub(crate) groups_generation: u64,
     policy: OnceLock<Policy>,
     parents: RwLock<HashMap<Dnt, Arc<Object>>>,
 }
@@ -32,6 +34,7 @@ impl Snapshot {
         names: Arc<NameCache>,
         descriptors: Arc<DescriptorCache>,
         naming: Option<Arc<Naming>>,
+        groups_generation: u64,
     ) -> Result<Self, Error> {
         let counters = Counters::load(&view)?;
         let naming = match naming {
@@ -57,6 +60,7 @@ impl Snapshot {
             descriptors,
             naming,
             counters,
+            groups_generation,
             policy: OnceLock::new(),
             parents: RwLock::default(),
         })

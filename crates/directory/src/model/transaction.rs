@@ -24,6 +24,8 @@ pub(crate) struct Effects {
     pub(crate) names: bool,
     /// [`Naming`] may have changed.
     pub(crate) naming: bool,
+    /// Somebody may be in other groups than before.
+    pub(crate) groups: bool,
 }
 
 /// One operation at work.
@@ -202,6 +204,13 @@ impl<'a> Transaction<'a> {
             );
         }
         self.effects.naming |= self.is_named_in_naming(&object);
+        let is_group = |object: &Object| {
+            object
+                .values(self.schema.known().group_type)
+                .next()
+                .is_some()
+        };
+        self.effects.groups |= is_group(old) || is_group(&object);
         Ok(object)
     }
 
@@ -281,6 +290,7 @@ impl<'a> Transaction<'a> {
             changed: self.now,
             payload: link.payload.clone(),
         };
+        self.effects.groups |= link.attribute == self.schema.known().member;
         self.overlay.put(Table::Link, link.key(), row.encode());
         self.overlay.put(Table::Back, link.back_key(), Vec::new());
         Ok(())

@@ -3,7 +3,7 @@
 
 use crate::Error;
 use crate::error::AttributeProblem;
-use crate::model::{ObjectBuilder, Transaction};
+use crate::model::{Object, ObjectBuilder, Snapshot, Transaction};
 use crate::schema::{ClassId, Schema};
 
 /// `userAccountControl`: ACCOUNTDISABLE.
@@ -178,6 +178,28 @@ pub(super) fn check_unique(
         }
     }
     Ok(())
+}
+
+/// When the password ends by the domain's rule, MS-ADTS 3.1.1.4.5.38: 0 where it must change now, and `NEVER`.
+pub(super) fn password_expiry(snapshot: &Snapshot, object: &Object) -> i64 {
+    let known = snapshot.schema.known();
+    let control = object.number(known.user_account_control).unwrap_or(0);
+    if control & PASSWORD_DOES_NOT_EXPIRE != 0 {
+        return NEVER;
+    }
+    // `maxPwdAge` is negative.
+    let age = domain_number(snapshot, "maxPwdAge").filter(|age| !matches!(*age, 0 | i64::MIN));
+    match (object.number(known.pwd_last_set).unwrap_or(0), age) {
+        (0, _) => 0,
+        (_, None) => NEVER,
+        (set, Some(age)) => set.saturating_sub(age),
+    }
+}
+
+/// One of the numbers that the domain's head holds.
+pub(super) fn domain_number(snapshot: &Snapshot, attribute: &str) -> Option<i64> {
+    let domain = snapshot.parent(snapshot.naming.domain_head?).ok()?;
+    domain.number(snapshot.schema.attribute(attribute)?.id)
 }
 
 /// Characters that `sAMAccountName` must not hold (MS-SAMR 3.1.1.8.4).

@@ -14,7 +14,6 @@ use crate::model::{
     Descriptor, Dnt, Header, Link, Object, ObjectBuilder, Reader, Reference, Transaction,
 };
 use crate::schema::{Attribute, AttributeId, ClassId, Schema};
-use crate::store::{Table, keys};
 use crate::{AddRequest, Applied, Error, Session};
 
 /// Sorts the values of a request by what becomes of them.
@@ -87,10 +86,7 @@ pub(super) fn add(
     (builder.header.usn_created, builder.header.usn_changed) = (usn, usn);
     builder.header.has_links = !given.links.is_empty();
     if let Some(password) = password {
-        transaction
-            .overlay
-            .put(Table::Secret, keys::dnt(dnt), password.verifier.clone());
-        builder.set_text(schema.known().pwd_last_set, transaction.now.ticks());
+        password.keep(transaction, &mut builder)?;
     }
     let object = transaction.insert(proof, builder)?;
     for link in &given.links {

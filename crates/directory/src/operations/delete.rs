@@ -128,9 +128,9 @@ fn bury(
     let schema = transaction.schema;
     let known = schema.known();
     transaction.drop_links(object.dnt)?;
-    transaction
-        .overlay
-        .remove(Table::Secret, keys::dnt(object.dnt));
+    for secret in [Table::Secret, Table::Key] {
+        transaction.overlay.remove(secret, keys::dnt(object.dnt));
+    }
     let grave = grave(&transaction.reader(), object)?;
     let usn = transaction.next_usn();
     let mut builder = ObjectBuilder::from_object(object);

@@ -10,6 +10,7 @@ mod descriptor;
 mod modify;
 mod password;
 mod place;
+mod principal;
 mod rename;
 mod search;
 mod values;
@@ -20,11 +21,12 @@ use events::Record;
 
 pub(crate) use bind::{session_of, simple_bind};
 pub(crate) use compare::compare;
-pub(crate) use password::NewPassword;
+pub(crate) use password::{NewPassword, PasswordPolicy, Random};
+pub use principal::{Principal, PrincipalName, Principals};
 pub(crate) use search::search;
 
 use crate::access::{Denied, Readable, Target};
-use crate::model::{Descriptor, Object, Reader, Transaction};
+use crate::model::{Descriptor, Object, Reader, Snapshot, Transaction};
 use crate::{Applied, Entry, Error, Operation, Session};
 
 /// Takes found objects; a break ends the search.
@@ -41,10 +43,11 @@ impl Prepared {
     pub(crate) fn new(
         mut operation: Operation,
         session: &Session,
-        rounds: u32,
-        salt: &[u8; password::SALT_LENGTH],
+        snapshot: &Snapshot,
+        policy: &PasswordPolicy,
+        random: &Random,
     ) -> Result<Self, Error> {
-        let password = password::take(&mut operation, session, rounds, salt)?;
+        let password = NewPassword::take(&mut operation, session, snapshot, policy, random)?;
         Ok(Self {
             operation,
             password,
@@ -52,7 +55,7 @@ impl Prepared {
     }
 }
 
-/// Whether a salt will be needed.
+/// Whether a password has to be hashed.
 pub(crate) fn writes_password(operation: &Operation) -> bool {
     match operation {
         Operation::Add(add) => add

@@ -9,12 +9,11 @@ mod work;
 use ldap::diagnostic::win32;
 
 use super::audit::{self, Deed, ValueChange};
-use super::{NewPassword, Refused, account, descriptor, password};
-use crate::access::{self, Authorized, ModifyDraft, PasswordWrite};
+use super::{NewPassword, Refused, account, descriptor};
+use crate::access::{self, Authorized, ModifyDraft};
 use crate::error::AttributeProblem;
 use crate::model::{Object, ObjectBuilder, Reader, Transaction};
 use crate::schema::AttributeId;
-use crate::store::{Table, View, keys};
 use crate::{Applied, Error, ModifyRequest, Session};
 use draft::authorize;
 use work::{Changed, LinkChange, PlainWork, Work, difference, play};
@@ -39,7 +38,7 @@ pub(super) fn modify(
     let proof = authorize(transaction, session, request, &object, &changed, password)?;
     changed.check(transaction, &object)?;
     if let Some(password) = password {
-        check_old_password(transaction, &object, password)?;
+        password.check_old(transaction, object.dnt)?;
     }
     Ok(store(
         transaction,
@@ -66,32 +65,6 @@ fn authorize_attempt(
     let written = steps.filter_map(|step| Some(schema.attribute(&step.attribute)?.id));
     access::authorize_attempt(schema, session.token(), &target, written)
         .map_err(|denied| Refused::denied(transaction, session, object, denied))
-}
-
-fn check_old_password(
-    transaction: &Transaction<'_>,
-    object: &Object,
-    new: &NewPassword,
-) -> Result<(), Error> {
-    if new.kind == PasswordWrite::Reset {
-        return Ok(());
-    }
-    let stored = transaction
-        .overlay
-        .get(Table::Secret, &keys::dnt(object.dnt))?
-        .unwrap_or_default();
-    let is_right = new
-        .old
-        .as_ref()
-        .is_some_and(|old| password::verify(&stored, old.expose()));
-    if is_right {
-        return Ok(());
-    }
-    // ERROR_INVALID_PASSWORD as a constraint violation, as AD answers.
-    let attribute = transaction
-        .schema
-        .attribute_by_id(transaction.schema.known().unicode_pwd);
-    Err(Error::attribute(attribute, AttributeProblem::Constraint))
 }
 
 fn store(
@@ -123,9 +96,9 @@ fn store(
     if new_descriptor.is_some() {
         stamped.push(known.security_descriptor);
     }
-    if password.is_some() {
+    if let Some(password) = password {
         stamped.extend([known.unicode_pwd, known.pwd_last_set]);
-        builder.set_text(known.pwd_last_set, transaction.now.ticks());
+        password.keep(transaction, &mut builder)?;
     }
     let has_link_changes = changed
         .links
@@ -148,13 +121,6 @@ fn store(
         for link in &change.added {
             transaction.link(link, usn)?;
         }
-    }
-    if let Some(password) = password {
-        transaction.overlay.put(
-            Table::Secret,
-            keys::dnt(object.dnt),
-            password.verifier.clone(),
-        );
     }
     builder.header.usn_changed = usn;
     builder.header.when_changed = transaction.now;

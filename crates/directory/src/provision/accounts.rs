@@ -65,6 +65,15 @@ pub fn create_computer(
     let host = format!("{}.{}", computer.name.to_lowercase(), dn.dns_domain());
     let request = object(dn.clone(), "computer")
         .with("sAMAccountName", [format!("{}$", computer.name)])
+        .with(
+            "servicePrincipalName",
+            [
+                format!("HOST/{}", computer.name),
+                format!("HOST/{host}"),
+                format!("RestrictedKrbHost/{}", computer.name),
+                format!("RestrictedKrbHost/{host}"),
+            ],
+        )
         .with("dNSHostName", [host])
         .with("userAccountControl", [WORKSTATION.to_string()]);
     add(

@@ -98,7 +98,9 @@ fn services(list: &mut Vec<Operation>, plan: &Plan) {
         [
             object(services, "container").with("systemFlags", [NO_DELETE]),
             object(windows, "container"),
-            object(directory_service, "nTDSService").with("tombstoneLifetime", ["180"]),
+            object(directory_service, "nTDSService")
+                .with("tombstoneLifetime", ["180"])
+                .with("sPNMappings", [HOST_ALIASES]),
             object(policies.clone(), "container"),
             object(cn(&policies, "Default Query Policy"), "queryPolicy")
                 .with("lDAPAdminLimits", ADMIN_LIMITS),
@@ -125,3 +127,9 @@ fn extended_rights(list: &mut Vec<Operation>, plan: &Plan) {
         ));
     }
 }
+
+/// The service classes that a computer's `HOST` name stands for, as a new forest has them.
+const HOST_ALIASES: &str = "host=alerter,appmgmt,cisvc,clipsrv,browser,dhcp,dnscache,replicator,eventlog,eventsystem,\
+policyagent,oakley,dmserver,dns,mcsvc,fax,msiserver,ias,messenger,netlogon,netman,netdde,netddedsm,nmagent,plugplay,\
+protectedstorage,rasman,rpclocator,rpc,rpcss,remoteaccess,rsvp,samss,scardsvr,scesrv,seclogon,scm,dcom,cifs,spooler,\
+snmp,schedule,tapisrv,trksvr,trkwks,ups,time,wins,www,http,w3svc,iisadmin,msdtc";

@@ -40,6 +40,10 @@ impl Domain {
         let clock = VirtualClock::new(Timestamp::parse_rfc3339("2026-06-01T08:00:00Z").unwrap());
         let options = crate::Options {
             password_rounds: 10,
+            kerberos_keys: crate::KeyPolicy {
+                types: vec![kerberos::crypto::EncryptionType::AES256_CTS_HMAC_SHA1_96],
+                ..crate::KeyPolicy::default()
+            },
             schema,
             ..crate::Options::new(Arc::new(clock), Box::new(SeededEntropy::new(7)))
         };

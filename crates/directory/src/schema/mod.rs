@@ -109,6 +109,7 @@ known! {
     approx_immed_subordinates = "msDS-Approx-Immed-Subordinates",
     repl_attribute_metadata = "msDS-ReplAttributeMetaData", repl_value_metadata = "msDS-ReplValueMetaData",
     repl_property_metadata = "replPropertyMetaData", ds_core_propagation_data = "dSCorePropagationData",
+    key_version = "msDS-KeyVersionNumber", secondary_krbtgt_number = "msDS-SecondaryKrbTgtNumber",
     system_flags = "systemFlags", critical = "isCriticalSystemObject", anr = "aNR",
 }
 

@@ -241,7 +241,7 @@ impl<'t> WriteView<'t> {
     /// Carries out what an overlay has gathered.
     pub(crate) fn apply(
         &mut self,
-        changes: [BTreeMap<Vec<u8>, Option<Vec<u8>>>; 12],
+        changes: [BTreeMap<Vec<u8>, Option<Vec<u8>>>; Table::ALL.len()],
     ) -> Result<(), Error> {
         for (table, changes) in self.tables.iter_mut().zip(changes) {
             for (key, value) in changes {

@@ -37,6 +37,8 @@ pub(crate) enum Table {
     DescriptorDigest,
     /// `dnt -> password verifier`.
     Secret,
+    /// `dnt -> Kerberos keys`.
+    Key,
     /// `record id -> audit record`.
     Audit,
     /// Counters and facts about the store itself.
@@ -44,7 +46,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Object,
         Self::Name,
         Self::Index,
@@ -55,6 +57,7 @@ impl Table {
         Self::Descriptor,
         Self::DescriptorDigest,
         Self::Secret,
+        Self::Key,
         Self::Audit,
         Self::State,
     ];
@@ -71,6 +74,7 @@ impl Table {
             Self::Descriptor => "descriptor",
             Self::DescriptorDigest => "descriptor_digest",
             Self::Secret => "secret",
+            Self::Key => "key",
             Self::Audit => "audit",
             Self::State => "state",
         }

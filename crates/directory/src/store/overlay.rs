@@ -13,7 +13,7 @@ type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// A view with changes on top.
 pub(crate) struct Overlay<'b> {
     base: &'b dyn View,
-    changes: [Changes; 12],
+    changes: [Changes; Table::ALL.len()],
 }
 
 impl<'b> Overlay<'b> {
@@ -50,7 +50,7 @@ impl<'b> Overlay<'b> {
     }
 
     /// The changes, for [`super::WriteView::apply`].
-    pub(crate) fn into_changes(self) -> [Changes; 12] {
+    pub(crate) fn into_changes(self) -> [Changes; Table::ALL.len()] {
         self.changes
     }
 }

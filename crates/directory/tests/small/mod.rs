@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use directory::{
-    AddRequest, Directory, Error, Found, Modification, ModificationKind, ModifyRequest, Operation,
-    Options, SearchRequest, Session,
+    AddRequest, Directory, Error, Found, KeyPolicy, Modification, ModificationKind, ModifyRequest,
+    Operation, Options, SearchRequest, Session,
 };
+use kerberos::crypto::EncryptionType;
 use ldap::{Filter, Scope};
 use security_descriptor::{Domains, SecurityDescriptor};
 use types::{Clock, Dn, SeededEntropy, Sid, Timestamp, VirtualClock};
@@ -31,6 +32,11 @@ pub(crate) fn options() -> Options {
     let clock: Arc<dyn Clock> = clock();
     Options {
         password_rounds: 10,
+        // One cheap key for each password; the others would take most of a test's time.
+        kerberos_keys: KeyPolicy {
+            types: vec![EncryptionType::AES256_CTS_HMAC_SHA1_96],
+            ..KeyPolicy::default()
+        },
         cache_bytes: 64 << 20,
         ..Options::new(clock, Box::new(SeededEntropy::new(7)))
     }

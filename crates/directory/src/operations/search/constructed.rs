@@ -7,10 +7,12 @@ use crate::Error;
 use crate::access::{
     Target, effective_attributes, effective_child_classes, effective_descriptor_rights,
 };
+use crate::kerberos_keys;
 use crate::model::{Dnt, Object, Reader};
 use crate::operations::account::{self, Kind};
 use crate::operations::bind::groups_of;
 use crate::schema::{Attribute, AttributeId, ClassId};
+use crate::store::{Table, keys};
 
 /// `msDS-User-Account-Control-Computed`: UF_PASSWORD_EXPIRED.
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
@@ -128,35 +130,22 @@ fn account_values(
             _ => Ok(None),
         };
     }
+    if id == known.key_version {
+        let row = reader.view.get(Table::Key, &keys::dnt(object.dnt))?;
+        return match row.as_deref().and_then(kerberos_keys::version) {
+            Some(version) => number(i64::from(version.cast_signed())),
+            None => Ok(None),
+        };
+    }
     if id == known.password_expiry_computed {
         return match account::kind(reader.schema, object.class()) {
-            Some(Kind::User | Kind::Computer) => number(password_expiry(search, reader, object)),
+            Some(Kind::User | Kind::Computer) => {
+                number(account::password_expiry(search.snapshot, object))
+            }
             _ => Ok(None),
         };
     }
     Ok(None)
-}
-
-/// MS-ADTS 3.1.1.4.5.38; the domain's `maxPwdAge` is negative.
-fn password_expiry(search: &Search<'_>, reader: &Reader<'_>, object: &Object) -> i64 {
-    let known = reader.schema.known();
-    let control = object.number(known.user_account_control).unwrap_or(0);
-    if control & account::PASSWORD_DOES_NOT_EXPIRE != 0 {
-        return account::NEVER;
-    }
-    let domain = reader
-        .naming
-        .domain_head
-        .and_then(|head| search.snapshot.parent(head).ok());
-    let age = domain
-        .zip(reader.schema.attribute("maxPwdAge"))
-        .and_then(|(domain, attribute)| domain.number(attribute.id))
-        .filter(|age| !matches!(*age, 0 | i64::MIN));
-    match (object.number(known.pwd_last_set).unwrap_or(0), age) {
-        (0, _) => 0,
-        (_, None) => account::NEVER,
-        (set, Some(age)) => set.saturating_sub(age),
-    }
 }
 
 /// SIDs of all groups that the account is in, without its own.
