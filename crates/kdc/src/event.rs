@@ -29,6 +29,8 @@ pub enum Event {
         service: String,
         /// Whether an existing ticket was renewed.
         renewed: bool,
+        /// The service that asked in the client's name (S4U).
+        through: Option<String>,
     },
     /// A request was refused (Windows: 4768, 4769 and 4771 with a failure code).
     Refused {
@@ -75,6 +77,8 @@ pub enum Proof {
     },
     /// Nothing: the account asks for no pre-authentication.
     Nothing,
+    /// Nothing: a service says that the account came to it (S4U2Self).
+    Service,
 }
 
 impl fmt::Display for Event {
@@ -90,6 +94,7 @@ impl fmt::Display for Event {
                     Proof::EncryptedTimestamp => "its password".to_owned(),
                     Proof::KeyTrust { key_id } => format!("its key {key_id}"),
                     Proof::Nothing => "no proof at all".to_owned(),
+                    Proof::Service => "a service's word".to_owned(),
                 };
                 write!(f, "ticket for {service} issued to {client} by {proof}")
             }
@@ -97,10 +102,15 @@ impl fmt::Display for Event {
                 client,
                 service,
                 renewed,
+                through,
                 ..
             } => {
                 let verb = if *renewed { "renewed" } else { "issued" };
-                write!(f, "ticket for {service} {verb} to {client}")
+                write!(f, "ticket for {service} {verb} to {client}")?;
+                match through {
+                    Some(through) => write!(f, " through {through}"),
+                    None => Ok(()),
+                }
             }
             Self::Refused { client, code, why } => {
                 write!(f, "refused {client} with error {code}: {why}")

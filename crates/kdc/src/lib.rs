@@ -27,6 +27,7 @@
 
 mod accounts;
 mod as_exchange;
+mod delegation;
 mod event;
 mod kdc;
 pub mod key_trust;
@@ -39,9 +40,12 @@ mod passwords;
 pub mod policy;
 mod recent;
 mod refusal;
+mod s4u_proxy;
+mod s4u_self;
 pub mod serve;
 mod settings;
 mod tgs_exchange;
+mod tgs_proof;
 mod tickets;
 
 pub use accounts::{Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, Unavailable};

@@ -7,9 +7,9 @@
 use kerberos::crypto::Key;
 use kerberos::messages::{EncTicketPart, ErrorCode, KerberosTime, PrincipalName};
 use kerberos::pac::{
-    Buffer, BufferType, ClientInfo, ExtraSid, GroupAttributes, GroupMembership, LogonInfo,
-    PacAttributes, PacError, Signing, TicketKind, UpnDnsInfo, UserFlags, VerifiedPac, requestor,
-    requestor_from,
+    Buffer, BufferType, ClientInfo, DelegationInfo, Evidence, ExtraSid, GroupAttributes,
+    GroupMembership, LogonInfo, Pac, PacAttributes, PacError, Signing, TicketKind, UpnDnsInfo,
+    UserFlags, VerifiedPac, requestor, requestor_from,
 };
 use types::{Sid, Timestamp};
 
@@ -85,15 +85,9 @@ impl PacDraft {
         let pac = verified.pac();
         let need = |kind| pac.need(kind).map_err(|error| revoked(error.to_string()));
         need(BufferType::LOGON_INFO)?;
-        let named = ClientInfo::decode(need(BufferType::CLIENT_INFO)?);
-        let named = named.map_err(|error| revoked(error.to_string()))?;
-        let is_named = named.name == ticket.cname.to_string()
-            && named.client_id == ticket.authtime.timestamp();
-        if !is_named {
-            return Err(revoked(format!(
-                "the PAC is of '{}' at {}",
-                named.name, named.client_id
-            )));
+        need(BufferType::CLIENT_INFO)?;
+        if !is_of_ticket(pac, ticket) {
+            return Err(revoked("the PAC is of another ticket".to_owned()));
         }
         let requester = requestor_from(need(BufferType::REQUESTOR)?);
         let requester = requester.map_err(|error| revoked(error.to_string()))?;
@@ -109,9 +103,48 @@ impl PacDraft {
         })
     }
 
+    /// What a service ticket says whose four signatures hold, if it says it of this account.
+    pub(crate) fn of_evidence(
+        ticket: &EncTicketPart,
+        verified: &VerifiedPac,
+        client: &Account,
+    ) -> Result<Self, Refusal> {
+        let refused = |why: String| Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why);
+        if verified.evidence() != Evidence::Ticket {
+            return Err(refused("the KDC's signatures were not checked".to_owned()));
+        }
+        let pac = verified.pac();
+        if account_of(pac).as_ref() != Some(&client.sid) || !is_of_ticket(pac, ticket) {
+            let why = format!("the evidence is not of the account '{}'", client.name);
+            return Err(refused(why));
+        }
+        Ok(Self {
+            buffers: pac.to_buffers(),
+        })
+    }
+
+    /// Notes that a service carried the name on to another one (MS-PAC 2.9).
+    pub(crate) fn delegated(&mut self, target: &str, by: &str) -> Result<(), Refusal> {
+        let kind = BufferType::DELEGATION_INFO;
+        let before = self.buffers.iter().find(|buffer| buffer.kind == kind);
+        let mut info = match before.map(|buffer| DelegationInfo::decode(&buffer.data)) {
+            Some(Ok(info)) => info,
+            None => DelegationInfo::default(),
+            Some(Err(error)) => {
+                let why = format!("the evidence's PAC: {error}");
+                return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
+            }
+        };
+        target.clone_into(&mut info.proxy_target);
+        info.transited_services.push(by.to_owned());
+        self.buffers.retain(|buffer| buffer.kind != kind);
+        self.buffers.push(buffer(kind, info.encode()));
+        Ok(())
+    }
+
     /// Without the buffers that only a ticket granting ticket has.
     pub(crate) fn for_service(mut self, role: Role) -> Self {
-        if role == Role::Other {
+        if role != Role::TicketGranting {
             self.buffers.retain(|buffer| {
                 !matches!(
                     buffer.kind,
@@ -135,8 +168,8 @@ impl PacDraft {
             kdc_key,
             rodc: None,
             kind: match role {
-                Role::Other => TicketKind::Service,
-                Role::TicketGranting | Role::ChangePassword => TicketKind::Tgt,
+                Role::Other | Role::ChangePassword => TicketKind::Service,
+                Role::TicketGranting => TicketKind::Tgt,
             },
         };
         signing.sign_into(ticket, self.buffers).map_err(|error| {
@@ -146,6 +179,22 @@ impl PacDraft {
             )
         })
     }
+}
+
+/// Whether CLIENT_INFO has the name and the time of the ticket.
+pub(crate) fn is_of_ticket(pac: &Pac, ticket: &EncTicketPart) -> bool {
+    let named = pac.buffer(BufferType::CLIENT_INFO).map(ClientInfo::decode);
+    named.is_some_and(|named| {
+        named.is_ok_and(|named| {
+            named.name == ticket.cname.to_string() && named.client_id == ticket.authtime.timestamp()
+        })
+    })
+}
+
+/// The SID of the account that LOGON_INFO is about.
+pub(crate) fn account_of(pac: &Pac) -> Option<Sid> {
+    let logon = LogonInfo::decode(pac.buffer(BufferType::LOGON_INFO)?).ok()?;
+    Some(logon.logon_domain_id?.with_rid(logon.user_id))
 }
 
 fn logon_info(
@@ -188,12 +237,14 @@ fn logon_info(
     Some(info)
 }
 
-/// MS-DTYP 2.4.2.4: AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, since the account proved itself to a KDC, and
+/// MS-DTYP 2.4.2.4: AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, since the account proved itself to a KDC, or
+/// SERVICE_ASSERTED_IDENTITY, where a service only says so, and
 /// KEY_TRUST_IDENTITY where it did so by a key.
 fn identities(proof: &Proof) -> [Option<Sid>; 2] {
     let key_trust = matches!(proof, Proof::KeyTrust { .. });
+    let asserted = if *proof == Proof::Service { 2 } else { 1 };
     [
-        Sid::new(18, &[1]),
+        Sid::new(18, &[asserted]),
         key_trust.then(|| Sid::new(18, &[4])).flatten(),
     ]
 }

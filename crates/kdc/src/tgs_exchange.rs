@@ -1,14 +1,17 @@
 //! The ticket granting service: tickets for tickets (RFC 4120 3.3, MS-KILE 3.3.5.7).
 //!
-//! Deliberately absent so far: S4U2Self and S4U2Proxy (refused), FAST, referrals to other realms, and tickets of
-//! read-only domain controllers (no key of theirs opens a ticket here).
+//! `tgs_proof` finds out who asks; `s4u_self` and `s4u_proxy` whether a service may ask in the name of somebody else;
+//! here is what everybody gets.
+//!
+//! Deliberately absent so far: referrals to other realms, and tickets of read-only domain controllers (no key of theirs
+//! opens a ticket here).
 
 use std::sync::Arc;
 
-use kerberos::crypto::{Key, KeyUsage};
+use kerberos::crypto::Key;
 use kerberos::messages::{
-    ApReq, Authenticator, Der, EncTicketPart, ErrorCode, KdcOptions, KdcReqBody, KerberosTime,
-    Kvno, MessageType, PaType, PrincipalName, RequestKind, Ticket, TicketFlags,
+    ErrorCode, HostAddress, KdcOptions, KdcReqBody, KerberosTime, PaData, PrincipalName,
+    RequestKind, Ticket, TicketFlags,
 };
 use types::Timestamp;
 
@@ -17,19 +20,67 @@ use crate::event::Event;
 use crate::kdc::Asked;
 use crate::names::{self, Role, Service};
 use crate::pac::PacDraft;
-use crate::policy;
 use crate::refusal::Refusal;
-use crate::tickets::{self, CHANGE_PASSWORD_S, Ceiling, Issue, Life, SealingKey};
+use crate::tgs_proof::{Proven, Rest, check_times, open_ticket, opening_key};
+use crate::tickets::{self, Ceiling, Issue, Life, SealingKey};
+use crate::{s4u_proxy, s4u_self};
 
-/// A ticket granting ticket that this KDC sealed, whose holder proved to have its session key now, and whose account is
-/// still the one that it was issued to. Only [`Proven::check`] makes one.
-struct Proven {
-    ticket: EncTicketPart,
-    session: Key,
-    /// What the reply is sealed with instead of the session key.
-    subkey: Option<Key>,
-    client: Arc<Account>,
-    pac: PacDraft,
+/// In whose name a ticket will be: the asker's own, or by S4U somebody else's.
+pub(crate) struct Subject {
+    pub(crate) account: Arc<Account>,
+    pub(crate) cname: PrincipalName,
+    pub(crate) authtime: Timestamp,
+    pub(crate) pac: PacDraft,
+    /// Whether the ticket may be forwardable, if it is asked for.
+    pub(crate) forwardable: bool,
+    /// Nothing of it lives longer.
+    pub(crate) end_max: Timestamp,
+    /// What the reply says about it.
+    pub(crate) padata: Vec<PaData>,
+    /// The service that asked in the subject's name.
+    pub(crate) through: Option<String>,
+}
+
+impl Subject {
+    /// The asker itself.
+    fn asker(proven: &Proven) -> Self {
+        Self {
+            account: Arc::clone(&proven.client),
+            cname: proven.ticket.cname.clone(),
+            authtime: proven.ticket.authtime.timestamp(),
+            pac: proven.pac.clone(),
+            forwardable: !proven.client.is_sensitive(),
+            end_max: proven.ticket.endtime.timestamp(),
+            padata: Vec::new(),
+            through: None,
+        }
+    }
+
+    fn find(asked: &Asked<'_>, proven: &Proven, service: &Service) -> Result<Self, Refusal> {
+        let for_self = s4u_self::is_asked(asked.request);
+        let proxied = s4u_proxy::is_asked(asked.request);
+        if !for_self && !proxied {
+            return Ok(Self::asker(proven));
+        }
+        // One ticket in one other name, and nothing else with it.
+        let alone =
+            KdcOptions::RENEW | KdcOptions::VALIDATE | KdcOptions::FORWARDED | KdcOptions::PROXY;
+        let options = asked.request.body().kdc_options;
+        if options.0 & alone.0 != 0 || (for_self && proxied) {
+            let why = format!("S4U together with {options:?}");
+            return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
+        }
+        // A ticket granting ticket in somebody else's name would be that person's sign-in.
+        if service.role != Role::Other {
+            let why = "S4U for the ticket granting service";
+            return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
+        }
+        if for_self {
+            s4u_self::subject(asked, proven, service)
+        } else {
+            s4u_proxy::subject(asked, proven, service)
+        }
+    }
 }
 
 /// The bytes of a TGS-REP.
@@ -37,42 +88,39 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let (kdc, body) = (asked.kdc, asked.request.body());
     refuse_options(asked)?;
     let proven = Proven::check(asked)?;
-    let sname = body.sname.as_ref().ok_or_else(|| {
+    let wanted = body.sname.as_ref().ok_or_else(|| {
         let code = ErrorCode::KDC_ERR_S_PRINCIPAL_UNKNOWN;
         Refusal::new(code, "the request has no service name")
     })?;
-    let service = names::service(&*kdc.accounts, &kdc.settings, sname)?;
+    let service = names::service(&*kdc.accounts, &kdc.settings, wanted)?;
     refuse_service(&service)?;
-    let krbtgt = names::krbtgt(&*kdc.accounts, 0)?;
-    let kdc_key = tickets::sealing_key(&kdc.settings, &krbtgt)?;
+    let subject = Subject::find(asked, &proven, &service)?;
+    let kdc_key = tickets::sealing_key(&kdc.settings, &*names::krbtgt(&*kdc.accounts, 0)?)?;
     let is_renewal = body.kdc_options.contains(KdcOptions::RENEW);
     let life = if is_renewal {
         renewed_life(&proven, &service, asked.now)?
     } else {
-        granted_life(asked, body, &proven)?
+        granted_life(asked, body, &proven, subject.end_max)?
     };
     let session_type = tickets::session_type(&kdc.settings, &body.etype, &service.account)?;
     let session = Key::generate(session_type, asked.entropy)?;
-    let cname = proven.ticket.cname.clone();
-    let (reply_key, reply_usage) = match &proven.subkey {
-        Some(subkey) => (subkey, KeyUsage::TGS_REP_SUBKEY),
-        None => (&proven.session, KeyUsage::TGS_REP_SESSION),
-    };
+    let (reply_key, reply_usage) = proven.reply_key();
+    let sname = canonical_service(body, &service, &kdc.settings.realm, wanted);
     let issue = Issue {
         kind: RequestKind::Tgs,
-        flags: flags(body, &proven, &service, life.renew_till.is_some()),
+        flags: flags(body, &proven, &subject, &service, life.renew_till.is_some()),
         session: &session,
-        cname: cname.clone(),
-        authtime: proven.ticket.authtime.timestamp(),
+        cname: subject.cname.clone(),
+        authtime: subject.authtime,
         life,
-        addresses: addresses(body, &proven),
+        addresses: addresses(body, &proven, &subject),
         sname: sname.clone(),
-        sealing: sealing_key(asked, body, &service, sname)?,
+        sealing: sealing_key(asked, body, &service, wanted)?,
         service: &service,
-        pac: proven.pac.for_service(service.role),
+        pac: subject.pac.for_service(service.role),
         nonce: body.nonce,
         key_expiration: None,
-        padata: Vec::new(),
+        padata: subject.padata,
         encrypted_padata: Vec::new(),
         reply_key,
         reply_kvno: None,
@@ -80,12 +128,29 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     };
     let bytes = issue.seal(&kdc.settings, &kdc_key.key, asked.entropy)?;
     asked.events.push(Event::ServiceTicketGranted {
-        account: proven.client.sid.clone(),
-        client: cname.to_string(),
+        account: subject.account.sid.clone(),
+        client: subject.cname.to_string(),
         service: sname.to_string(),
         renewed: is_renewal,
+        through: subject.through,
     });
     Ok(bytes)
+}
+
+/// The realm's own spelling in the name of its ticket granting service, where the client takes another name than it
+/// asked for (RFC 6806 8). Other services keep the name that they were asked by, as in Active Directory.
+fn canonical_service(
+    body: &KdcReqBody,
+    service: &Service,
+    realm: &str,
+    wanted: &PrincipalName,
+) -> PrincipalName {
+    let takes_another = body.kdc_options.contains(KdcOptions::CANONICALIZE);
+    if takes_another && service.role == Role::TicketGranting {
+        PrincipalName::krbtgt(realm)
+    } else {
+        wanted.clone()
+    }
 }
 
 fn refuse_options(asked: &Asked<'_>) -> Result<(), Refusal> {
@@ -95,18 +160,13 @@ fn refuse_options(asked: &Asked<'_>) -> Result<(), Refusal> {
         let why = format!("the realm '{}' is not served here", body.realm);
         return Err(Refusal::new(ErrorCode::KDC_ERR_WRONG_REALM, why));
     }
-    let options = body.kdc_options;
-    let never = KdcOptions::CNAME_IN_ADDL_TKT | KdcOptions::REQUEST_ANONYMOUS;
-    if options.0 & never.0 != 0 {
-        let why = format!("{options:?} is not supported");
+    if body.kdc_options.contains(KdcOptions::REQUEST_ANONYMOUS) {
+        let why = "anonymous tickets are not issued";
         return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
     }
-    // Without these two a ticket would be issued to the wrong client, so passing over them is no choice.
-    for kind in [PaType::PA_FOR_USER, PaType::PA_S4U_X509_USER] {
-        if asked.request.padata(kind).is_some() {
-            let code = ErrorCode::KDC_ERR_PADATA_TYPE_NOSUPP;
-            return Err(Refusal::new(code, format!("{kind} is not supported")));
-        }
+    if body.kdc_options.contains(KdcOptions::VALIDATE) {
+        let why = "only a postdated ticket is validated, and none is issued here";
+        return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
     }
     Ok(())
 }
@@ -127,186 +187,13 @@ fn refuse_service(service: &Service) -> Result<(), Refusal> {
     Ok(())
 }
 
-impl Proven {
-    fn check(asked: &mut Asked<'_>) -> Result<Self, Refusal> {
-        let value = asked.request.padata(PaType::PA_TGS_REQ).ok_or_else(|| {
-            let code = ErrorCode::KDC_ERR_PADATA_TYPE_NOSUPP;
-            Refusal::new(code, "the request has no ticket")
-        })?;
-        let ap_req = ApReq::from_der(value)?;
-        if ap_req.msg_type != MessageType::AP_REQ {
-            let why = format!("an AP-REQ of message type {}", ap_req.msg_type);
-            return Err(Refusal::new(ErrorCode::KRB_AP_ERR_MSG_TYPE, why));
-        }
-        let opening = opening_key(asked, &ap_req.ticket)?;
-        let ticket = open_ticket(&ap_req.ticket, &opening)?;
-        let is_renewal = asked.request.body().kdc_options.contains(KdcOptions::RENEW);
-        check_times(asked, &ticket, is_renewal)?;
-        let session = ticket.key.to_key(None)?;
-        let subkey = check_authenticator(asked, &ap_req, &ticket, &session)?;
-        let client = names::client(&*asked.kdc.accounts, &asked.kdc.settings, &ticket.cname)
-            .map_err(|refusal| Refusal::new(ErrorCode::KDC_ERR_TGT_REVOKED, refusal.why))?;
-        let pac = PacDraft::of_ticket(&ticket, &opening, &client)?;
-        // Windows asks again when the ticket is older than twenty minutes; asking always costs a lookup that was
-        // made anyway, and a disabled account is out at once.
-        policy::standing(&client, &*asked.kdc.lockout, asked.now)?;
-        Ok(Self {
-            ticket,
-            session,
-            subkey,
-            client,
-            pac,
-        })
-    }
-}
-
-/// The key that a ticket granting ticket of this realm was sealed with. The type and the exact version must be one of
-/// the domain's own `krbtgt`: the upper half of a version names a read-only domain controller, whose key opens nothing
-/// here, and a missing version means the current key.
-fn opening_key(asked: &Asked<'_>, ticket: &Ticket) -> Result<Arc<Key>, Refusal> {
-    let settings = &asked.kdc.settings;
-    let realm = ticket.realm.as_str().unwrap_or_default();
-    let is_tgt = matches!(ticket.sname.parts().as_deref(), Some(["krbtgt", realm]) if settings.is_own_realm(realm));
-    if !is_tgt || !settings.is_own_realm(realm) {
-        let why = format!("the ticket is for '{}' of '{}'", ticket.sname, ticket.realm);
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOT_US, why));
-    }
-    let krbtgt = names::krbtgt(&*asked.kdc.accounts, 0)?;
-    let set = match ticket.enc_part.kvno {
-        None => krbtgt.current(),
-        Some(number) => match Kvno::from_wire(number) {
-            Some(Kvno { rodc: 0, version }) => krbtgt
-                .keys
-                .iter()
-                .find(|set| tickets::low_half(set.version) == version),
-            Some(Kvno { rodc, .. }) => {
-                let why = format!("the ticket is of read-only domain controller {rodc}");
-                return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOKEY, why));
-            }
-            None => None,
-        },
-    };
-    let set = set.ok_or_else(|| {
-        let why = format!("no krbtgt key has version {:?}", ticket.enc_part.kvno);
-        Refusal::new(ErrorCode::KRB_AP_ERR_BADKEYVER, why)
-    })?;
-    let allowed = settings.encryption_types.contains(&ticket.enc_part.etype);
-    let key = set.of_type(ticket.enc_part.etype).filter(|_| allowed);
-    key.map(Arc::clone).ok_or_else(|| {
-        let why = format!("a ticket under encryption type {}", ticket.enc_part.etype);
-        Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
-    })
-}
-
-fn open_ticket(ticket: &Ticket, key: &Key) -> Result<EncTicketPart, Refusal> {
-    let plain = ticket
-        .enc_part
-        .open(key, KeyUsage::TICKET)
-        .map_err(|error| {
-            Refusal::new(
-                ErrorCode::KRB_AP_ERR_BAD_INTEGRITY,
-                format!("the ticket: {error}"),
-            )
-        })?;
-    Ok(EncTicketPart::from_der(&plain)?)
-}
-
-fn check_times(asked: &Asked<'_>, ticket: &EncTicketPart, is_renewal: bool) -> Result<(), Refusal> {
-    let skew_s = asked.kdc.settings.clock_skew_s;
-    let (now, end) = (asked.now, ticket.endtime.timestamp());
-    let start = ticket.starttime.unwrap_or(ticket.authtime).timestamp();
-    if ticket.flags.contains(TicketFlags::INVALID) {
-        let why = "the ticket is not valid yet, and tickets are not validated here";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_NYV, why));
-    }
-    if start > now.plus_seconds(skew_s) {
-        let why = "the ticket begins in the future";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_NYV, why));
-    }
-    if now >= end {
-        let why = "the ticket has expired";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_EXPIRED, why));
-    }
-    if !is_renewal && end.seconds_since(now) <= CHANGE_PASSWORD_S {
-        let why = "so little time is left that it may be a ticket for changing a password";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_EXPIRED, why));
-    }
-    Ok(())
-}
-
-/// RFC 4120 3.3.3 and 5.5.1: who holds the session key now, and means exactly this request.
-fn check_authenticator(
-    asked: &mut Asked<'_>,
-    ap_req: &ApReq,
-    ticket: &EncTicketPart,
-    session: &Key,
-) -> Result<Option<Key>, Refusal> {
-    let settings = &asked.kdc.settings;
-    let sealed = &ap_req.authenticator;
-    let plain = sealed
-        .open(session, KeyUsage::TGS_REQ_AUTHENTICATOR)
-        .map_err(|error| {
-            Refusal::new(
-                ErrorCode::KRB_AP_ERR_BAD_INTEGRITY,
-                format!("the authenticator: {error}"),
-            )
-        })?;
-    let authenticator = Authenticator::from_der(&plain)?;
-    if !authenticator.cname.is_same_name(&ticket.cname) || authenticator.crealm != ticket.crealm {
-        let why = format!(
-            "'{}' came with a ticket of '{}'",
-            authenticator.cname, ticket.cname
-        );
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_BADMATCH, why));
-    }
-    let apart_s = authenticator.ctime.timestamp().seconds_since(asked.now);
-    if apart_s.unsigned_abs() > settings.clock_skew_s.unsigned_abs() {
-        let why = format!("the client's clock is {apart_s} s away");
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
-    }
-    match &authenticator.cksum {
-        Some(checksum) => checksum
-            .verify(
-                session,
-                KeyUsage::TGS_REQ_CHECKSUM,
-                &[asked.request.raw_body()],
-            )
-            .map_err(bad_checksum)?,
-        None if settings.allow_missing_authenticator_checksum => {
-            asked.events.push(Event::Tolerated {
-                client: ticket.cname.to_string(),
-                what: "an authenticator without a checksum over the request",
-            });
-        }
-        None => {
-            let why = "the authenticator has no checksum over the request";
-            return Err(Refusal::new(ErrorCode::KRB_AP_ERR_INAPP_CKSUM, why));
-        }
-    }
-    // Last, so that an authenticator that was refused for its request is not used up.
-    if !asked.kdc.replays.is_new(&sealed.cipher, asked.now) {
-        let why = "the authenticator was used before";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_REPEAT, why));
-    }
-    let subkey = authenticator.subkey.map(|subkey| subkey.to_key(None));
-    Ok(subkey.transpose()?)
-}
-
-fn bad_checksum(error: kerberos::crypto::CryptoError) -> Refusal {
-    let code = match error {
-        // An unkeyed one, or one of another key's type: it proves nothing.
-        kerberos::crypto::CryptoError::ChecksumType { .. } => ErrorCode::KRB_AP_ERR_INAPP_CKSUM,
-        _ => ErrorCode::KRB_AP_ERR_MODIFIED,
-    };
-    Refusal::new(code, format!("the checksum over the request: {error}"))
-}
-
 /// Nothing outlives the ticket that it was granted for.
-fn granted_life(asked: &Asked<'_>, body: &KdcReqBody, proven: &Proven) -> Result<Life, Refusal> {
-    if body.kdc_options.contains(KdcOptions::VALIDATE) {
-        let why = "only a postdated ticket is validated, and none is issued here";
-        return Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why));
-    }
+fn granted_life(
+    asked: &Asked<'_>,
+    body: &KdcReqBody,
+    proven: &Proven,
+    end_max: Timestamp,
+) -> Result<Life, Refusal> {
     let ticket = &proven.ticket;
     for (option, flag) in [
         (KdcOptions::FORWARDED, TicketFlags::FORWARDABLE),
@@ -323,6 +210,7 @@ fn granted_life(asked: &Asked<'_>, body: &KdcReqBody, proven: &Proven) -> Result
         end: ticket
             .endtime
             .timestamp()
+            .min(end_max)
             .min(asked.now.plus_seconds(settings.ticket_lifetime_s)),
         renew_till: ticket
             .renew_till
@@ -356,12 +244,18 @@ fn renewed_life(proven: &Proven, service: &Service, now: Timestamp) -> Result<Li
     })
 }
 
-fn flags(body: &KdcReqBody, proven: &Proven, service: &Service, is_renewable: bool) -> TicketFlags {
+fn flags(
+    body: &KdcReqBody,
+    proven: &Proven,
+    subject: &Subject,
+    service: &Service,
+    is_renewable: bool,
+) -> TicketFlags {
     let old = proven.ticket.flags;
     let wants = |option| body.kdc_options.contains(option);
     let renews = wants(KdcOptions::RENEW);
     let keeps = |option, flag| (wants(option) || renews) && old.contains(flag);
-    let may_delegate = !proven.client.policy.not_delegated;
+    let is_own = subject.through.is_none();
     let delegates = service.role == Role::Other && service.account.policy.trusted_for_delegation;
     [
         (
@@ -377,15 +271,15 @@ fn flags(body: &KdcReqBody, proven: &Proven, service: &Service, is_renewable: bo
             TicketFlags::INITIAL,
         ),
         (
-            may_delegate && keeps(KdcOptions::FORWARDABLE, TicketFlags::FORWARDABLE),
+            subject.forwardable && keeps(KdcOptions::FORWARDABLE, TicketFlags::FORWARDABLE),
             TicketFlags::FORWARDABLE,
         ),
         (
-            may_delegate && keeps(KdcOptions::PROXIABLE, TicketFlags::PROXIABLE),
+            is_own && subject.forwardable && keeps(KdcOptions::PROXIABLE, TicketFlags::PROXIABLE),
             TicketFlags::PROXIABLE,
         ),
         (
-            wants(KdcOptions::FORWARDED) || old.contains(TicketFlags::FORWARDED),
+            is_own && (wants(KdcOptions::FORWARDED) || old.contains(TicketFlags::FORWARDED)),
             TicketFlags::FORWARDED,
         ),
         (wants(KdcOptions::PROXY), TicketFlags::PROXY),
@@ -398,7 +292,11 @@ fn flags(body: &KdcReqBody, proven: &Proven, service: &Service, is_renewable: bo
     .fold(TicketFlags::default(), |all, (_, flag)| all | flag)
 }
 
-fn addresses(body: &KdcReqBody, proven: &Proven) -> Option<Vec<kerberos::messages::HostAddress>> {
+fn addresses(body: &KdcReqBody, proven: &Proven, subject: &Subject) -> Option<Vec<HostAddress>> {
+    // A service's own addresses say nothing about where its user is.
+    if subject.through.is_some() {
+        return None;
+    }
     let moves = KdcOptions::FORWARDED | KdcOptions::PROXY;
     if body.kdc_options.0 & moves.0 == 0 {
         proven.ticket.caddr.clone()
@@ -437,7 +335,7 @@ fn sealing_key(
     })?;
     let opening = opening_key(asked, lent)?;
     let part = open_ticket(lent, &opening)?;
-    check_times(asked, &part, false)?;
+    check_times(asked, &part, Rest::OfATicketGrantingTicket)?;
     let holder = names::client(&*asked.kdc.accounts, settings, &part.cname)?;
     PacDraft::of_ticket(&part, &opening, &holder)?;
     if holder.sid != service.account.sid {

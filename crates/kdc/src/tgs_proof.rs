@@ -1,0 +1,234 @@
+//! Who asks the ticket granting service: the ticket and its authenticator, RFC 4120 3.3.2 and 3.3.3.
+//!
+//! Deliberately absent: tickets of read-only domain controllers (no key of theirs opens a ticket here), and what the
+//! asker wants.
+
+use std::sync::Arc;
+
+use kerberos::crypto::{Key, KeyUsage};
+use kerberos::messages::{
+    ApReq, Authenticator, Der, EncTicketPart, ErrorCode, KdcOptions, Kvno, MessageType, PaType,
+    Ticket, TicketFlags,
+};
+
+use crate::accounts::Account;
+use crate::event::Event;
+use crate::kdc::Asked;
+use crate::names;
+use crate::pac::PacDraft;
+use crate::policy;
+use crate::refusal::Refusal;
+use crate::tickets::{self, CHANGE_PASSWORD_S};
+
+/// A ticket granting ticket that this KDC sealed, whose holder proved to have its session key now, and whose account is
+/// still the one that it was issued to. Only [`Proven::check`] makes one.
+pub(crate) struct Proven {
+    pub(crate) ticket: EncTicketPart,
+    pub(crate) session: Key,
+    /// What the reply is sealed with instead of the session key.
+    pub(crate) subkey: Option<Key>,
+    pub(crate) client: Arc<Account>,
+    pub(crate) pac: PacDraft,
+}
+
+impl Proven {
+    pub(crate) fn check(asked: &mut Asked<'_>) -> Result<Self, Refusal> {
+        let value = asked.request.padata(PaType::PA_TGS_REQ).ok_or_else(|| {
+            let code = ErrorCode::KDC_ERR_PADATA_TYPE_NOSUPP;
+            Refusal::new(code, "the request has no ticket")
+        })?;
+        let ap_req = ApReq::from_der(value)?;
+        if ap_req.msg_type != MessageType::AP_REQ {
+            let why = format!("an AP-REQ of message type {}", ap_req.msg_type);
+            return Err(Refusal::new(ErrorCode::KRB_AP_ERR_MSG_TYPE, why));
+        }
+        let opening = opening_key(asked, &ap_req.ticket)?;
+        let ticket = open_ticket(&ap_req.ticket, &opening)?;
+        let is_renewal = asked.request.body().kdc_options.contains(KdcOptions::RENEW);
+        let rest = if is_renewal {
+            Rest::Any
+        } else {
+            Rest::OfATicketGrantingTicket
+        };
+        check_times(asked, &ticket, rest)?;
+        let session = ticket.key.to_key(None)?;
+        let subkey = check_authenticator(asked, &ap_req, &ticket, &session)?;
+        let client = names::client(&*asked.kdc.accounts, &asked.kdc.settings, &ticket.cname)
+            .map_err(|refusal| Refusal::new(ErrorCode::KDC_ERR_TGT_REVOKED, refusal.why))?;
+        let pac = PacDraft::of_ticket(&ticket, &opening, &client)?;
+        // Windows asks again when the ticket is older than twenty minutes; asking always costs a lookup that was
+        // made anyway, and a disabled account is out at once.
+        policy::standing(&client, &*asked.kdc.lockout, asked.now)?;
+        Ok(Self {
+            ticket,
+            session,
+            subkey,
+            client,
+            pac,
+        })
+    }
+}
+
+impl Proven {
+    /// What the reply is sealed with.
+    pub(crate) fn reply_key(&self) -> (&Key, KeyUsage) {
+        match &self.subkey {
+            Some(subkey) => (subkey, KeyUsage::TGS_REP_SUBKEY),
+            None => (&self.session, KeyUsage::TGS_REP_SESSION),
+        }
+    }
+}
+
+/// The key that a ticket granting ticket of this realm was sealed with. The type and the exact version must be one of
+/// the domain's own `krbtgt`: the upper half of a version names a read-only domain controller, whose key opens nothing
+/// here, and a missing version means the current key.
+pub(crate) fn opening_key(asked: &Asked<'_>, ticket: &Ticket) -> Result<Arc<Key>, Refusal> {
+    let settings = &asked.kdc.settings;
+    let realm = ticket.realm.as_str().unwrap_or_default();
+    let is_tgt = matches!(ticket.sname.parts().as_deref(), Some(["krbtgt", realm]) if settings.is_own_realm(realm));
+    if !is_tgt || !settings.is_own_realm(realm) {
+        let why = format!("the ticket is for '{}' of '{}'", ticket.sname, ticket.realm);
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOT_US, why));
+    }
+    let krbtgt = names::krbtgt(&*asked.kdc.accounts, 0)?;
+    let set = match ticket.enc_part.kvno {
+        None => krbtgt.current(),
+        Some(number) => match Kvno::from_wire(number) {
+            Some(Kvno { rodc: 0, version }) => krbtgt
+                .keys
+                .iter()
+                .find(|set| tickets::low_half(set.version) == version),
+            Some(Kvno { rodc, .. }) => {
+                let why = format!("the ticket is of read-only domain controller {rodc}");
+                return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOKEY, why));
+            }
+            None => None,
+        },
+    };
+    let set = set.ok_or_else(|| {
+        let why = format!("no krbtgt key has version {:?}", ticket.enc_part.kvno);
+        Refusal::new(ErrorCode::KRB_AP_ERR_BADKEYVER, why)
+    })?;
+    let allowed = settings.encryption_types.contains(&ticket.enc_part.etype);
+    let key = set.of_type(ticket.enc_part.etype).filter(|_| allowed);
+    key.map(Arc::clone).ok_or_else(|| {
+        let why = format!("a ticket under encryption type {}", ticket.enc_part.etype);
+        Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
+    })
+}
+
+pub(crate) fn open_ticket(ticket: &Ticket, key: &Key) -> Result<EncTicketPart, Refusal> {
+    let plain = ticket
+        .enc_part
+        .open(key, KeyUsage::TICKET)
+        .map_err(|error| {
+            Refusal::new(
+                ErrorCode::KRB_AP_ERR_BAD_INTEGRITY,
+                format!("the ticket: {error}"),
+            )
+        })?;
+    Ok(EncTicketPart::from_der(&plain)?)
+}
+
+/// How much time must be left of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Any.
+    Any,
+    /// More than a ticket for changing a password has at its beginning.
+    OfATicketGrantingTicket,
+}
+
+pub(crate) fn check_times(
+    asked: &Asked<'_>,
+    ticket: &EncTicketPart,
+    rest: Rest,
+) -> Result<(), Refusal> {
+    let skew_s = asked.kdc.settings.clock_skew_s;
+    let (now, end) = (asked.now, ticket.endtime.timestamp());
+    let start = ticket.starttime.unwrap_or(ticket.authtime).timestamp();
+    if ticket.flags.contains(TicketFlags::INVALID) {
+        let why = "the ticket is not valid yet, and tickets are not validated here";
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_NYV, why));
+    }
+    if start > now.plus_seconds(skew_s) {
+        let why = "the ticket begins in the future";
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_NYV, why));
+    }
+    if now >= end {
+        let why = "the ticket has expired";
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_EXPIRED, why));
+    }
+    if rest == Rest::OfATicketGrantingTicket && end.seconds_since(now) <= CHANGE_PASSWORD_S {
+        let why = "so little time is left that it may be a ticket for changing a password";
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_TKT_EXPIRED, why));
+    }
+    Ok(())
+}
+
+/// RFC 4120 3.3.3 and 5.5.1: who holds the session key now, and means exactly this request.
+fn check_authenticator(
+    asked: &mut Asked<'_>,
+    ap_req: &ApReq,
+    ticket: &EncTicketPart,
+    session: &Key,
+) -> Result<Option<Key>, Refusal> {
+    let settings = &asked.kdc.settings;
+    let sealed = &ap_req.authenticator;
+    let plain = sealed
+        .open(session, KeyUsage::TGS_REQ_AUTHENTICATOR)
+        .map_err(|error| {
+            Refusal::new(
+                ErrorCode::KRB_AP_ERR_BAD_INTEGRITY,
+                format!("the authenticator: {error}"),
+            )
+        })?;
+    let authenticator = Authenticator::from_der(&plain)?;
+    if !authenticator.cname.is_same_name(&ticket.cname) || authenticator.crealm != ticket.crealm {
+        let why = format!(
+            "'{}' came with a ticket of '{}'",
+            authenticator.cname, ticket.cname
+        );
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_BADMATCH, why));
+    }
+    let apart_s = authenticator.ctime.timestamp().seconds_since(asked.now);
+    if apart_s.unsigned_abs() > settings.clock_skew_s.unsigned_abs() {
+        let why = format!("the client's clock is {apart_s} s away");
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
+    }
+    match &authenticator.cksum {
+        Some(checksum) => checksum
+            .verify(
+                session,
+                KeyUsage::TGS_REQ_CHECKSUM,
+                &[asked.request.raw_body()],
+            )
+            .map_err(bad_checksum)?,
+        None if settings.allow_missing_authenticator_checksum => {
+            asked.events.push(Event::Tolerated {
+                client: ticket.cname.to_string(),
+                what: "an authenticator without a checksum over the request",
+            });
+        }
+        None => {
+            let why = "the authenticator has no checksum over the request";
+            return Err(Refusal::new(ErrorCode::KRB_AP_ERR_INAPP_CKSUM, why));
+        }
+    }
+    // Last, so that an authenticator that was refused for its request is not used up.
+    if !asked.kdc.replays.is_new(&sealed.cipher, asked.now) {
+        let why = "the authenticator was used before";
+        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_REPEAT, why));
+    }
+    let subkey = authenticator.subkey.map(|subkey| subkey.to_key(None));
+    Ok(subkey.transpose()?)
+}
+
+fn bad_checksum(error: kerberos::crypto::CryptoError) -> Refusal {
+    let code = match error {
+        // An unkeyed one, or one of another key's type: it proves nothing.
+        kerberos::crypto::CryptoError::ChecksumType { .. } => ErrorCode::KRB_AP_ERR_INAPP_CKSUM,
+        _ => ErrorCode::KRB_AP_ERR_MODIFIED,
+    };
+    Refusal::new(code, format!("the checksum over the request: {error}"))
+}
