@@ -168,6 +168,25 @@ impl Served {
         Said::of(self.mit("kvno", wire, cache).args(arguments), "")
     }
 
+    /// MIT's own `ktutil` makes the keys of `WEB$` from its password, under the account's and the service's name.
+    pub(crate) fn write_keytab(&self) {
+        let salt = "CORP.CONTOSO.COMhostweb.corp.contoso.com";
+        let entry = |principal: &str| {
+            format!(
+                "addent -password -p {principal} -k 1 -e aes256-cts-hmac-sha1-96 -s {salt}\n{PASSWORD}\n"
+            )
+        };
+        let keytab = self.path("keytab");
+        let script = format!(
+            "{}{}wkt {}\nquit\n",
+            entry(&format!("{WEB}@{REALM}")),
+            entry(&format!("WEB$@{REALM}")),
+            keytab.display()
+        );
+        let said = Said::of(&mut self.mit("ktutil", Wire::Udp, "none"), &script);
+        assert!(keytab.is_file(), "{}", said.text);
+    }
+
     /// `klist` of that cache: flags and encryption types.
     pub(crate) fn klist(&self, cache: &str) -> String {
         let said = Said::of(self.mit("klist", Wire::Udp, cache).args(["-f", "-e"]), "");
