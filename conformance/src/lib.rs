@@ -9,3 +9,8 @@
 )]
 
 pub mod peers;
+pub mod pki;
+mod said;
+pub mod samba;
+
+pub use said::Said;

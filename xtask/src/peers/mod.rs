@@ -1,11 +1,12 @@
 //! Installs the judges where it may (root on Debian and its children), and otherwise says what is missing.
 //!
 //! Everything that is not a system package goes into `.peers/` of the checkout: a Python environment with
-//! the pinned packages of `conformance/requirements.txt`, `cargo-deny`, and programs whose Debian package cannot
-//! be installed beside another judge.
+//! the pinned packages of `conformance/requirements.txt`, `cargo-deny`, programs whose Debian package cannot
+//! be installed beside another judge, and a newer Debian with a newer Samba.
 
 mod packages;
 mod python;
+mod samba;
 mod unpacked;
 
 use std::path::Path;
@@ -18,7 +19,12 @@ use crate::summary::{Count, Summary};
 pub(crate) fn install(context: &Context, with_bench: bool, summary: &mut Summary) {
     let start = Instant::now();
     let mut missing = packages::install(context, with_bench);
-    for step in [unpacked::install, python::environment, python::cargo_deny] {
+    for step in [
+        unpacked::install,
+        samba::install,
+        python::environment,
+        python::cargo_deny,
+    ] {
         if missing.is_empty()
             && let Err(error) = step(context)
         {
