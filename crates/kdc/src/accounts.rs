@@ -12,6 +12,8 @@ use std::sync::Arc;
 use kerberos::crypto::{EncryptionType, Key};
 use types::{Secret, Sid, Timestamp};
 
+use crate::read_only_server::ReadOnlyServer;
+
 /// How an account is asked for. Text is compared without regard to case, as a directory does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup<'a> {
@@ -32,6 +34,13 @@ pub enum Lookup<'a> {
 pub trait Accounts: Send + Sync {
     /// The account, or `None` where there is none. Two accounts with the same name are none.
     fn account(&self, by: Lookup<'_>) -> Result<Option<Arc<Account>>, Unavailable>;
+
+    /// The read-only domain controller to which the ticket granting account with that number belongs
+    /// (`msDS-KrbTgtLinkBl`), or `None` where it belongs to none. A directory without any need not answer.
+    fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyServer>>, Unavailable> {
+        let _ = number;
+        Ok(None)
+    }
 }
 
 /// The directory cannot answer now; the client is told to try another KDC.
@@ -103,6 +112,19 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    /// The same keys.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            version: self.version,
+            salt: self.salt.clone(),
+            keys: self.keys.clone(),
+            nt_hash: self
+                .nt_hash
+                .as_ref()
+                .map(|hash| Secret::new(*hash.expose())),
+        }
+    }
+
     /// The key of that type.
     pub fn of_type(&self, etype: EncryptionType) -> Option<&Arc<Key>> {
         self.keys.iter().find(|key| key.etype() == etype)
@@ -156,6 +178,28 @@ impl Account {
     /// The current keys.
     pub fn current(&self) -> Option<&KeySet> {
         self.keys.first()
+    }
+
+    /// The same account, to be changed.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            sid: self.sid.clone(),
+            name: self.name.clone(),
+            user_principal_name: self.user_principal_name.clone(),
+            display_name: self.display_name.clone(),
+            kind: self.kind,
+            keys: self.keys.iter().map(KeySet::duplicate).collect(),
+            policy: self.policy.clone(),
+            account_control: self.account_control,
+            primary_group: self.primary_group,
+            groups: self.groups.clone(),
+            password_set: self.password_set,
+            logon_count: self.logon_count,
+            is_service: self.is_service,
+            key_credentials: self.key_credentials.clone(),
+            allowed_to_delegate_to: self.allowed_to_delegate_to.clone(),
+            allowed_to_act: self.allowed_to_act.clone(),
+        }
     }
 
     /// The keys of exactly that version.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kerberos::crypto::EncryptionType;
 use types::Sid;
 
 /// Something that an administrator may want to know. The shell adds the time and the client's address.
@@ -31,6 +32,8 @@ pub enum Event {
         renewed: bool,
         /// The service that asked in the client's name (S4U).
         through: Option<String>,
+        /// The number of the read-only server whose ticket it was granted for.
+        read_only_server: Option<u16>,
     },
     /// A request was refused (Windows: 4768, 4769 and 4771 with a failure code).
     Refused {
@@ -39,6 +42,20 @@ pub enum Event {
         /// The error code of the answer.
         code: i32,
         /// Why, in words that are not told to the client.
+        why: String,
+    },
+    /// A password was changed by its owner, or set by somebody else (Windows: 4723, 4724).
+    PasswordChanged {
+        /// Whose password.
+        account: Sid,
+        /// Who did it.
+        by: Sid,
+    },
+    /// A password was not changed (Windows: 4723, 4724 as failures).
+    PasswordRefused {
+        /// Who asked.
+        by: Sid,
+        /// Why not.
         why: String,
     },
     /// A wrong password locked the account (Windows: 4740).
@@ -54,6 +71,22 @@ pub enum Event {
         key_id: Option<String>,
         /// Why it cannot sign in.
         why: String,
+    },
+    /// Long-term keys of an account were handed to the holder of a read-only server's ticket (KERB-KEY-LIST).
+    KeysReleased {
+        /// The account whose keys they are.
+        account: Sid,
+        /// The read-only server.
+        server: String,
+        /// Their types.
+        types: Vec<EncryptionType>,
+    },
+    /// Long-term keys were asked for and not given.
+    KeysWithheld {
+        /// The account.
+        account: Sid,
+        /// Why not.
+        why: &'static str,
     },
     /// A setting that relaxes a rule was used.
     Tolerated {
@@ -77,6 +110,11 @@ pub enum Proof {
     },
     /// Nothing: the account asks for no pre-authentication.
     Nothing,
+    /// A ticket of the read-only server with that number: of the cloud, for example.
+    ReadOnlyServer {
+        /// The server's number.
+        number: u16,
+    },
     /// Nothing: a service says that the account came to it (S4U2Self).
     Service,
 }
@@ -94,6 +132,9 @@ impl fmt::Display for Event {
                     Proof::EncryptedTimestamp => "its password".to_owned(),
                     Proof::KeyTrust { key_id } => format!("its key {key_id}"),
                     Proof::Nothing => "no proof at all".to_owned(),
+                    Proof::ReadOnlyServer { number } => {
+                        format!("a ticket of read-only server {number}")
+                    }
                     Proof::Service => "a service's word".to_owned(),
                 };
                 write!(f, "ticket for {service} issued to {client} by {proof}")
@@ -103,17 +144,27 @@ impl fmt::Display for Event {
                 service,
                 renewed,
                 through,
+                read_only_server,
                 ..
             } => {
                 let verb = if *renewed { "renewed" } else { "issued" };
                 write!(f, "ticket for {service} {verb} to {client}")?;
-                match through {
-                    Some(through) => write!(f, " through {through}"),
+                if let Some(through) = through {
+                    write!(f, " through {through}")?;
+                }
+                match read_only_server {
+                    Some(number) => write!(f, " for a ticket of read-only server {number}"),
                     None => Ok(()),
                 }
             }
             Self::Refused { client, code, why } => {
                 write!(f, "refused {client} with error {code}: {why}")
+            }
+            Self::PasswordChanged { account, by } => {
+                write!(f, "password of {account} changed by {by}")
+            }
+            Self::PasswordRefused { by, why } => {
+                write!(f, "{by} may not change a password: {why}")
             }
             Self::LockedOut { account } => {
                 write!(f, "{account} is locked after too many wrong passwords")
@@ -125,6 +176,14 @@ impl fmt::Display for Event {
             } => {
                 let key = key_id.as_deref().unwrap_or("that cannot be read");
                 write!(f, "key {key} of {account} passed over: {why}")
+            }
+            Self::KeysReleased {
+                account,
+                server,
+                types,
+            } => write!(f, "keys of {account} released through {server}: {types:?}"),
+            Self::KeysWithheld { account, why } => {
+                write!(f, "keys of {account} asked for and not given: {why}")
             }
             Self::Tolerated { client, what } => write!(f, "tolerated from {client}: {what}"),
         }

@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::event::Event;
 use crate::key_trust_login::KeyTrust;
 use crate::lockout::Lockout;
+use crate::passwords::Passwords;
 use crate::recent::{Lookaside, ReplayCache};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -25,7 +26,8 @@ pub struct Kdc {
     pub(crate) lockout: Arc<dyn Lockout>,
     pub(crate) replays: ReplayCache,
     pub(crate) key_trust: Option<KeyTrust>,
-    lookaside: Lookaside,
+    pub(crate) passwords: Option<Arc<dyn Passwords>>,
+    pub(crate) lookaside: Lookaside,
 }
 
 /// What a request leads to.
@@ -54,6 +56,7 @@ impl Kdc {
             replays: ReplayCache::new(settings.clock_skew_s),
             lookaside: Lookaside::new(),
             key_trust: None,
+            passwords: None,
             settings,
             accounts,
             lockout,
@@ -64,6 +67,13 @@ impl Kdc {
     #[must_use]
     pub fn with_key_trust(mut self, trust: KeyTrust) -> Self {
         self.key_trust = Some(trust);
+        self
+    }
+
+    /// The same KDC, changing passwords too ([`Kdc::answer_password`]).
+    #[must_use]
+    pub fn with_passwords(mut self, passwords: Arc<dyn Passwords>) -> Self {
+        self.passwords = Some(passwords);
         self
     }
 
@@ -200,7 +210,7 @@ impl fmt::Debug for Kdc {
     }
 }
 
-fn microseconds(now: Timestamp) -> i32 {
+pub(crate) fn microseconds(now: Timestamp) -> i32 {
     let ticks = now.ticks().rem_euclid(Timestamp::TICKS_PER_SECOND);
     i32::try_from(ticks / 10).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use kerberos::crypto::{CryptoError, EncryptionType, Key, string_to_key};
 use types::{Entropy, Sid, Timestamp};
 
 use crate::accounts::{Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, Unavailable};
+use crate::read_only_server::ReadOnlyServer;
 
 /// The types that an account gets keys of, strongest first.
 const TYPES: [EncryptionType; 2] = [
@@ -29,6 +30,7 @@ struct Maps {
     by_spn: HashMap<String, Arc<Account>>,
     by_sid: HashMap<Sid, Arc<Account>>,
     krbtgt: HashMap<u16, Arc<Account>>,
+    read_only: HashMap<u16, Arc<ReadOnlyServer>>,
     next_rid: u32,
 }
 
@@ -178,6 +180,31 @@ impl MemoryAccounts {
         account
     }
 
+    /// Says to whom the ticket granting account with the server's number belongs.
+    pub fn set_read_only_server(&self, server: ReadOnlyServer) {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        maps.read_only.insert(server.number, Arc::new(server));
+    }
+
+    /// Changes an account where it is, under all its names; its name, kind and SID stay. `None` where there is none.
+    pub fn change(&self, sid: &Sid, shape: impl FnOnce(&mut Account)) -> Option<Arc<Account>> {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        let mut account = maps.by_sid.get(sid)?.duplicate();
+        let (name, kind) = (account.name.clone(), account.kind);
+        shape(&mut account);
+        (account.sid, account.name, account.kind) = (sid.clone(), name, kind);
+        let account = Arc::new(account);
+        let maps = &mut *maps;
+        let named = maps.by_name.values_mut().chain(maps.by_upn.values_mut());
+        let others = maps.by_spn.values_mut().chain(maps.by_sid.values_mut());
+        for place in named.chain(others).chain(maps.krbtgt.values_mut()) {
+            if place.sid == account.sid {
+                *place = Arc::clone(&account);
+            }
+        }
+        Some(account)
+    }
+
     /// Takes an account out by its name.
     pub fn remove(&self, name: &str) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
@@ -201,5 +228,10 @@ impl Accounts for MemoryAccounts {
             Lookup::Krbtgt(number) => maps.krbtgt.get(&number),
         };
         Ok(found.cloned())
+    }
+
+    fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyServer>>, Unavailable> {
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(maps.read_only.get(&number).cloned())
     }
 }

@@ -72,8 +72,30 @@ impl PacDraft {
         krbtgt: &Key,
         client: &Account,
     ) -> Result<Self, Refusal> {
+        let verified = Self::verified(ticket, krbtgt, 0, client)?;
+        Ok(Self {
+            buffers: verified.pac().to_buffers(),
+        })
+    }
+
+    /// The same for a ticket of a read-only domain controller with that number, of which nothing else is believed.
+    pub(crate) fn check_read_only(
+        ticket: &EncTicketPart,
+        krbtgt: &Key,
+        number: u16,
+        client: &Account,
+    ) -> Result<(), Refusal> {
+        Self::verified(ticket, krbtgt, number, client).map(drop)
+    }
+
+    fn verified(
+        ticket: &EncTicketPart,
+        krbtgt: &Key,
+        number: u16,
+        client: &Account,
+    ) -> Result<VerifiedPac, Refusal> {
         let revoked = |why: String| Refusal::new(ErrorCode::KDC_ERR_TGT_REVOKED, why);
-        let verified = VerifiedPac::for_tgt(ticket, krbtgt, 0)
+        let verified = VerifiedPac::for_tgt(ticket, krbtgt, number)
             .map_err(|error| {
                 let code = match error {
                     PacError::Signature { .. } => ErrorCode::KRB_AP_ERR_MODIFIED,
@@ -98,9 +120,14 @@ impl PacDraft {
             );
             return Err(revoked(why));
         }
-        Ok(Self {
-            buffers: pac.to_buffers(),
-        })
+        Ok(verified)
+    }
+
+    /// A ticket granting ticket that was made from a read-only server's says nothing of how its PAC was asked for.
+    pub(crate) fn without_attributes(mut self) -> Self {
+        self.buffers
+            .retain(|buffer| buffer.kind != BufferType::ATTRIBUTES_INFO);
+        self
     }
 
     /// What a service ticket says whose four signatures hold, if it says it of this account.

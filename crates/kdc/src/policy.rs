@@ -61,6 +61,17 @@ pub fn password(account: &Account, now: Timestamp) -> Result<(), Restriction> {
     if policy.smartcard_required {
         return Err(Restriction::SmartcardRequired);
     }
+    password_age(account, now)
+}
+
+/// Whether the password has come to its end. It stops even a sign-in that the password had no part in, where the
+/// domain counts the password as the account's credential (a ticket of a read-only server); an account that has none
+/// to type (SMARTCARD_REQUIRED) is not asked for its age.
+pub fn password_age(account: &Account, now: Timestamp) -> Result<(), Restriction> {
+    let policy = &account.policy;
+    if policy.smartcard_required {
+        return Ok(());
+    }
     if policy.must_change_password || policy.password_expires.is_some_and(|end| now >= end) {
         return Err(Restriction::PasswordExpired);
     }

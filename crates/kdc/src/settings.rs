@@ -2,6 +2,8 @@
 
 use kerberos::crypto::EncryptionType;
 
+use crate::key_list::KeyListPolicy;
+
 /// Settings of a KDC. [`Settings::new`] gives the values of a domain as it is installed, with RC4 off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     /// Takes TGS requests whose authenticator has no checksum. Windows does, and impacket and ROADtools need it; RFC 4120
     /// 7.2.2 and every other KDC refuse them, because the request body is then not protected. Each use is told as an event.
     pub allow_missing_authenticator_checksum: bool,
+    /// Which long-term keys are handed to holders of a read-only server's ticket (KERB-KEY-LIST); none by default.
+    pub key_list: KeyListPolicy,
 }
 
 impl Settings {
@@ -41,6 +45,7 @@ impl Settings {
                 EncryptionType::AES128_CTS_HMAC_SHA256_128,
             ],
             allow_missing_authenticator_checksum: false,
+            key_list: KeyListPolicy::default(),
         }
     }
 

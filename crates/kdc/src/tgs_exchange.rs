@@ -3,8 +3,7 @@
 //! `tgs_proof` finds out who asks; `s4u_self` and `s4u_proxy` whether a service may ask in the name of somebody else;
 //! here is what everybody gets.
 //!
-//! Deliberately absent so far: referrals to other realms, and tickets of read-only domain controllers (no key of theirs
-//! opens a ticket here).
+//! Deliberately absent so far: referrals to other realms.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use crate::pac::PacDraft;
 use crate::refusal::Refusal;
 use crate::tgs_proof::{Proven, Rest, check_times, open_ticket, opening_key};
 use crate::tickets::{self, Ceiling, Issue, Life, SealingKey};
-use crate::{s4u_proxy, s4u_self};
+use crate::{key_list, s4u_proxy, s4u_self};
 
 /// In whose name a ticket will be: the asker's own, or by S4U somebody else's.
 pub(crate) struct Subject {
@@ -61,6 +60,14 @@ impl Subject {
         let proxied = s4u_proxy::is_asked(asked.request);
         if !for_self && !proxied {
             return Ok(Self::asker(proven));
+        }
+        // Who speaks for others must have signed in at the domain itself.
+        if let Some(server) = &proven.read_only {
+            let why = format!(
+                "S4U with a ticket of the read-only server '{}'",
+                server.name
+            );
+            return Err(Refusal::new(ErrorCode::KDC_ERR_C_PRINCIPAL_UNKNOWN, why));
         }
         // One ticket in one other name, and nothing else with it.
         let alone =
@@ -104,6 +111,7 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     };
     let session_type = tickets::session_type(&kdc.settings, &body.etype, &service.account)?;
     let session = Key::generate(session_type, asked.entropy)?;
+    let encrypted_padata = key_list(asked, &proven, &service)?;
     let (reply_key, reply_usage) = proven.reply_key();
     let sname = canonical_service(body, &service, &kdc.settings.realm, wanted);
     let issue = Issue {
@@ -121,7 +129,7 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         nonce: body.nonce,
         key_expiration: None,
         padata: subject.padata,
-        encrypted_padata: Vec::new(),
+        encrypted_padata,
         reply_key,
         reply_kvno: None,
         reply_usage,
@@ -133,8 +141,22 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         service: sname.to_string(),
         renewed: is_renewal,
         through: subject.through,
+        read_only_server: proven.read_only.as_ref().map(|server| server.number),
     });
     Ok(bytes)
+}
+
+/// The keys that were asked for stand first: some clients look no further.
+fn key_list(
+    asked: &mut Asked<'_>,
+    proven: &Proven,
+    service: &Service,
+) -> Result<Vec<PaData>, Refusal> {
+    if service.role != Role::TicketGranting {
+        return Ok(Vec::new());
+    }
+    let keys = key_list::answer(asked, proven.read_only.as_deref(), &proven.client)?;
+    Ok(keys.into_iter().collect())
 }
 
 /// The realm's own spelling in the name of its ticket granting service, where the client takes another name than it

@@ -1,7 +1,6 @@
 //! Who asks the ticket granting service: the ticket and its authenticator, RFC 4120 3.3.2 and 3.3.3.
 //!
-//! Deliberately absent: tickets of read-only domain controllers (no key of theirs opens a ticket here), and what the
-//! asker wants.
+//! Deliberately absent: what the asker wants.
 
 use std::sync::Arc;
 
@@ -10,13 +9,15 @@ use kerberos::messages::{
     ApReq, Authenticator, Der, EncTicketPart, ErrorCode, KdcOptions, Kvno, MessageType, PaType,
     Ticket, TicketFlags,
 };
+use types::Timestamp;
 
 use crate::accounts::Account;
 use crate::event::Event;
-use crate::kdc::Asked;
+use crate::kdc::{Asked, Kdc};
 use crate::names;
 use crate::pac::PacDraft;
 use crate::policy;
+use crate::read_only_server::{self, ReadOnlyServer};
 use crate::refusal::Refusal;
 use crate::tickets::{self, CHANGE_PASSWORD_S};
 
@@ -29,6 +30,8 @@ pub(crate) struct Proven {
     pub(crate) subkey: Option<Key>,
     pub(crate) client: Arc<Account>,
     pub(crate) pac: PacDraft,
+    /// The read-only server whose ticket it is; `None` for the domain's own.
+    pub(crate) read_only: Option<Arc<ReadOnlyServer>>,
 }
 
 impl Proven {
@@ -42,7 +45,7 @@ impl Proven {
             let why = format!("an AP-REQ of message type {}", ap_req.msg_type);
             return Err(Refusal::new(ErrorCode::KRB_AP_ERR_MSG_TYPE, why));
         }
-        let opening = opening_key(asked, &ap_req.ticket)?;
+        let (opening, read_only) = opening(asked, &ap_req.ticket)?;
         let ticket = open_ticket(&ap_req.ticket, &opening)?;
         let is_renewal = asked.request.body().kdc_options.contains(KdcOptions::RENEW);
         let rest = if is_renewal {
@@ -55,7 +58,10 @@ impl Proven {
         let subkey = check_authenticator(asked, &ap_req, &ticket, &session)?;
         let client = names::client(&*asked.kdc.accounts, &asked.kdc.settings, &ticket.cname)
             .map_err(|refusal| Refusal::new(ErrorCode::KDC_ERR_TGT_REVOKED, refusal.why))?;
-        let pac = PacDraft::of_ticket(&ticket, &opening, &client)?;
+        let pac = match &read_only {
+            None => PacDraft::of_ticket(&ticket, &opening, &client)?,
+            Some(server) => read_only_server::identity(asked, &ticket, &opening, server, &client)?,
+        };
         // Windows asks again when the ticket is older than twenty minutes; asking always costs a lookup that was
         // made anyway, and a disabled account is out at once.
         policy::standing(&client, &*asked.kdc.lockout, asked.now)?;
@@ -65,6 +71,7 @@ impl Proven {
             subkey,
             client,
             pac,
+            read_only,
         })
     }
 }
@@ -79,10 +86,24 @@ impl Proven {
     }
 }
 
-/// The key that a ticket granting ticket of this realm was sealed with. The type and the exact version must be one of
-/// the domain's own `krbtgt`: the upper half of a version names a read-only domain controller, whose key opens nothing
-/// here, and a missing version means the current key.
+/// The key that a ticket granting ticket of the domain itself was sealed with.
 pub(crate) fn opening_key(asked: &Asked<'_>, ticket: &Ticket) -> Result<Arc<Key>, Refusal> {
+    match opening(asked, ticket)? {
+        (key, None) => Ok(key),
+        (_, Some(server)) => {
+            let why = format!("a ticket of the read-only server '{}' here", server.name);
+            Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOKEY, why))
+        }
+    }
+}
+
+/// The key that a ticket granting ticket of this realm was sealed with, and whose it is. The upper half of the version
+/// names a read-only server, 0 the domain; the lower half must be one of its versions exactly, and a missing version
+/// means the domain's current key.
+fn opening(
+    asked: &Asked<'_>,
+    ticket: &Ticket,
+) -> Result<(Arc<Key>, Option<Arc<ReadOnlyServer>>), Refusal> {
     let settings = &asked.kdc.settings;
     let realm = ticket.realm.as_str().unwrap_or_default();
     let is_tgt = matches!(ticket.sname.parts().as_deref(), Some(["krbtgt", realm]) if settings.is_own_realm(realm));
@@ -90,31 +111,43 @@ pub(crate) fn opening_key(asked: &Asked<'_>, ticket: &Ticket) -> Result<Arc<Key>
         let why = format!("the ticket is for '{}' of '{}'", ticket.sname, ticket.realm);
         return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOT_US, why));
     }
-    let krbtgt = names::krbtgt(&*asked.kdc.accounts, 0)?;
-    let set = match ticket.enc_part.kvno {
+    let (key, number) = ticket_granting_key(asked.kdc, ticket)?;
+    if number == 0 {
+        return Ok((key, None));
+    }
+    let server = asked.kdc.accounts.read_only_server(number)?;
+    let server = server.ok_or_else(|| {
+        let why = format!("the ticket granting account {number} belongs to no read-only server");
+        Refusal::new(ErrorCode::KDC_ERR_POLICY, why)
+    })?;
+    Ok((key, Some(server)))
+}
+
+/// The key of a ticket granting account that a ticket's version names, whatever the ticket is for, and the account's
+/// number.
+pub(crate) fn ticket_granting_key(kdc: &Kdc, ticket: &Ticket) -> Result<(Arc<Key>, u16), Refusal> {
+    let kvno = ticket.enc_part.kvno.map(Kvno::from_wire);
+    let number = kvno.flatten().map_or(0, |kvno| kvno.rodc);
+    let krbtgt = names::krbtgt(&*kdc.accounts, number)?;
+    let set = match kvno {
         None => krbtgt.current(),
-        Some(number) => match Kvno::from_wire(number) {
-            Some(Kvno { rodc: 0, version }) => krbtgt
-                .keys
-                .iter()
-                .find(|set| tickets::low_half(set.version) == version),
-            Some(Kvno { rodc, .. }) => {
-                let why = format!("the ticket is of read-only domain controller {rodc}");
-                return Err(Refusal::new(ErrorCode::KRB_AP_ERR_NOKEY, why));
-            }
-            None => None,
-        },
+        Some(kvno) => krbtgt
+            .keys
+            .iter()
+            .find(|set| kvno.is_some_and(|kvno| tickets::low_half(set.version) == kvno.version)),
     };
     let set = set.ok_or_else(|| {
         let why = format!("no krbtgt key has version {:?}", ticket.enc_part.kvno);
         Refusal::new(ErrorCode::KRB_AP_ERR_BADKEYVER, why)
     })?;
-    let allowed = settings.encryption_types.contains(&ticket.enc_part.etype);
+    let types = &kdc.settings.encryption_types;
+    let allowed = types.contains(&ticket.enc_part.etype);
     let key = set.of_type(ticket.enc_part.etype).filter(|_| allowed);
-    key.map(Arc::clone).ok_or_else(|| {
+    let key = key.map(Arc::clone).ok_or_else(|| {
         let why = format!("a ticket under encryption type {}", ticket.enc_part.etype);
         Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
-    })
+    })?;
+    Ok((key, number))
 }
 
 pub(crate) fn open_ticket(ticket: &Ticket, key: &Key) -> Result<EncTicketPart, Refusal> {
@@ -144,8 +177,16 @@ pub(crate) fn check_times(
     ticket: &EncTicketPart,
     rest: Rest,
 ) -> Result<(), Refusal> {
-    let skew_s = asked.kdc.settings.clock_skew_s;
-    let (now, end) = (asked.now, ticket.endtime.timestamp());
+    check_times_at(asked.kdc, ticket, rest, asked.now)
+}
+
+pub(crate) fn check_times_at(
+    kdc: &Kdc,
+    ticket: &EncTicketPart,
+    rest: Rest,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let (skew_s, end) = (kdc.settings.clock_skew_s, ticket.endtime.timestamp());
     let start = ticket.starttime.unwrap_or(ticket.authtime).timestamp();
     if ticket.flags.contains(TicketFlags::INVALID) {
         let why = "the ticket is not valid yet, and tickets are not validated here";
