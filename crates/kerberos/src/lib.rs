@@ -3,7 +3,7 @@
 //! [`crypto`] holds the encryption types (RFC 3961, 3962, 8009, and 4757 by policy), [`messages`] RFC 4120 and
 //! what Windows added to it; [`ticket`] seals and opens, [`pac`] is what Windows says about an account inside a
 //! ticket, [`files`] are credential caches, keytabs and `.kirbi`, [`pkinit`] puts public keys in the
-//! place of passwords, [`gss`] wraps it all for LDAP and HTTP.
+//! place of passwords, [`gss`] wraps it all for LDAP and HTTP, and [`client`] asks a KDC for tickets.
 //!
 //! ```
 //! use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
@@ -18,6 +18,7 @@
 //!
 //! Deliberately absent: sockets, files, the clock, and every decision that a KDC takes.
 
+pub mod client;
 pub mod crypto;
 mod der;
 pub mod files;
