@@ -81,6 +81,20 @@ impl<'a> RsaPublicKey<'a> {
         }
     }
 
+    /// The key as Windows Hello writes it into a blob: BCRYPT_RSAKEY_BLOB with the magic `RSA1`. `None` where a number
+    /// does not fit the header's words.
+    pub fn to_bcrypt_blob(&self) -> Option<Vec<u8>> {
+        let word = |length: usize| u32::try_from(length).ok().map(u32::to_le_bytes);
+        let mut blob = b"RSA1".to_vec();
+        blob.extend(word(self.bits())?);
+        blob.extend(word(self.exponent.len())?);
+        blob.extend(word(self.modulus.len())?);
+        blob.extend([0; 8]);
+        blob.extend_from_slice(&self.exponent);
+        blob.extend_from_slice(&self.modulus);
+        Some(blob)
+    }
+
     /// Size of the modulus in bits.
     pub fn bits(&self) -> usize {
         let top = self.modulus.first().map_or(0, |byte| byte.leading_zeros());
@@ -181,6 +195,16 @@ mod tests {
         assert_eq!(key.modulus_mod(0), 0);
         assert_eq!(RsaPublicKey::new(&[], &[]).bits(), 0);
         assert_eq!(RsaPublicKey::new(&[], &[1; 9]).exponent_number(), None);
+    }
+
+    #[test]
+    fn a_bcrypt_blob_reads_back() {
+        let modulus = [0xC1; 256];
+        let key = RsaPublicKey::new(&modulus, &[1, 0, 1]);
+        let blob = key.to_bcrypt_blob().unwrap();
+        assert_eq!(blob.len(), 24 + 3 + 256);
+        let read = crate::KeyMaterial::decode(&blob).unwrap();
+        assert_eq!(read, crate::KeyMaterial::BcryptRsa(key));
     }
 
     #[test]

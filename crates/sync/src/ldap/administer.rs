@@ -1,15 +1,19 @@
 //! What an administrator's command asks of a connection beside the sync: make and remove objects, write attributes
 //! whole, and the questions that come before it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ldap3::controls::RawControl;
 use ldap3::{LdapError, LdapResult, Mod};
 
 use super::connection::Connection;
+use super::entry::Entry;
+use super::import::finish_range;
 use super::probe;
 use super::write::classified;
-use crate::connector::{Account, Anchor, ConnectorError, Permission, Value, WriteError};
+use crate::connector::{
+    Account, Anchor, ConnectorError, Permission, SchemaProbe, Value, WriteError,
+};
 
 /// A change of one attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,11 @@ impl Connection {
         )
     }
 
+    /// Which of these attributes the schema has.
+    pub fn schema(&mut self, attributes: &BTreeSet<String>) -> Result<SchemaProbe, ConnectorError> {
+        probe::schema(self, attributes)
+    }
+
     /// Whether the account may write `attribute` of the object with this `objectGUID`, asked without a write.
     pub fn permission(
         &mut self,
@@ -82,6 +91,11 @@ impl Connection {
         attribute: &str,
     ) -> Result<Permission, ConnectorError> {
         probe::permission(self, object, attribute)
+    }
+
+    /// Reads the rest of an attribute that came in part, because it has more values than one answer holds.
+    pub fn complete(&mut self, entry: &mut Entry, attribute: &str) -> Result<(), ConnectorError> {
+        finish_range(self, entry, attribute)
     }
 
     /// Who we are there.

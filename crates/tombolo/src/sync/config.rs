@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use sync::http::{CloudSettings, HttpCloud};
 use sync::ldap::{DirectorySettings, LdapDirectory};
@@ -12,7 +11,7 @@ use sync::rules::{RuleFile, RuleSet};
 use sync::{Engine, Options, State};
 use types::Secret;
 
-use crate::io::{Failure, Tell, read_file};
+use crate::io::{Failure, Tell, certificates, first_line, read_file};
 
 /// `sync.toml`.
 #[derive(Debug, Deserialize)]
@@ -147,31 +146,11 @@ impl Config {
 
     /// The first line of a file.
     fn secret(&self, path: &Path) -> Result<Secret<String>, Failure> {
-        let path = self.path(path);
-        let what = || format!("the secret in {} cannot be used", path.display());
-        let text = String::from_utf8(read_file(&path)?).tell(what())?;
-        let line = text.lines().next().unwrap_or_default();
-        if line.is_empty() {
-            return Err(Failure::new(what()).why("its first line is empty"));
-        }
-        Ok(Secret::new(line.to_owned()))
+        first_line(&self.path(path))
     }
 
     fn roots(&self, path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
-        let Some(path) = path.map(|path| self.path(path)) else {
-            return Ok(Vec::new());
-        };
-        let what = || format!("the certificates in {} cannot be used", path.display());
-        let pem = read_file(&path)?;
-        let roots: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
-            .collect::<Result<_, _>>()
-            .tell(what())?;
-        if roots.is_empty() {
-            return Err(Failure::new(what())
-                .why("there is no certificate in it")
-                .next("give a PEM file"));
-        }
-        Ok(roots)
+        path.map_or_else(|| Ok(Vec::new()), |path| certificates(&self.path(path)))
     }
 }
 
