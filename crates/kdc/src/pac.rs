@@ -247,8 +247,11 @@ fn logon_info(
     info.logon_server.clone_from(&settings.server);
     info.logon_domain_name.clone_from(&settings.netbios);
     info.user_account_control = client.account_control;
+    // No PAC names the groups of BUILTIN: they are each machine's own (MS-PAC 2.5).
+    let builtin = Sid::nt(&[32]);
     for group in &client.groups {
         match (group.domain(), group.rid()) {
+            (Some(of), _) if of == builtin => {}
             (Some(of), Some(rid)) if of == domain => {
                 if rid != client.primary_group {
                     let attributes = GroupAttributes::ORDINARY;

@@ -39,6 +39,7 @@ pub(crate) fn build(
     for unit in UNITS {
         create_unit(directory, &system, &domain, unit)?;
     }
+    set_password_rules(directory, &domain)?;
     let has_key_admins = directory.schema().level() == SchemaLevel::WindowsServer2016;
     let mut accounts = Vec::with_capacity(PEOPLE.len());
     for person in PEOPLE {
@@ -50,10 +51,11 @@ pub(crate) fn build(
             entropy,
         )?);
     }
+    let machine_password = random_password(entropy);
     let workstation = NewComputer {
         container: &unit_dn(&domain, "Workstations"),
         name: COMPUTER,
-        password: None,
+        password: Some(machine_password.expose()),
     };
     create_computer(directory, &system, &workstation)?;
     if has_key_admins {
@@ -75,6 +77,17 @@ pub(crate) fn build(
         administrator_password,
         accounts,
     })
+}
+
+/// A new domain never locks an account, and lets nobody change a password on its first day. Here both are to be seen.
+fn set_password_rules(directory: &Directory, domain: &Dn) -> Result<(), Error> {
+    let rules = [("minPwdAge", "0"), ("lockoutThreshold", "10")];
+    let steps = rules
+        .map(|(attribute, value)| Modification::new(ModificationKind::Replace, attribute, [value]))
+        .to_vec();
+    let request = ModifyRequest::new(Name::Dn(domain.clone()), steps);
+    directory.apply(&Session::system(), Operation::Modify(request))?;
+    Ok(())
 }
 
 fn move_in(

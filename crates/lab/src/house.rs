@@ -1,11 +1,11 @@
-//! [`House`]: directory, cloud and security key in one process, each behind its own socket.
+//! [`House`]: directory, KDC, cloud and security key in one process, each behind its own socket.
 //!
 //! The rooms know nothing of each other. What the house wires up is what an administrator would: names, ports,
 //! certificates, accounts, and the users' identities in the cloud.
 
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cloud::{Caller, Cloud, NewTenant, Surroundings};
@@ -17,16 +17,22 @@ use ctap::Pin;
 use directory::schema::SchemaLevel;
 use directory::serve::{Server, Transport};
 use directory::{Directory, serve};
+use kdc::MemoryLockout;
+use kerberos::files::Keytab;
 use softkey::Softkey;
 use types::{Clock, Dn, Entropy, Guid, Secret};
 
 use crate::cloud_client::CloudClient;
 use crate::domain::{self, Domain};
+use crate::kdc_log::KdcLog;
 use crate::ldap_client::LdapClient;
+use crate::passwords::lockout_policy;
 use crate::people::{Account, PEOPLE, Person, TEST_USER};
 use crate::pki::Pki;
 use crate::ports::{Addresses, Ports};
+use crate::realm::{Building, Realm};
 use crate::registration::register_key;
+use crate::wire::CloudWire;
 use crate::{Error, OsEntropy};
 
 /// How the house is to be built.
@@ -65,6 +71,8 @@ pub struct House {
     administrator_token: Secret<String>,
     sync_token: Secret<String>,
     key_pin: Secret<String>,
+    realm: Realm,
+    cloud_wire: Mutex<CloudWire>,
     // Dropped in this order: nobody is served any more when the files go.
     _key_server: softkey::Server,
     runtime: Option<tokio::runtime::Runtime>,
@@ -89,6 +97,7 @@ impl House {
 
         let directory = open_directory(state.path(), &options)?;
         let domain = domain::build(&directory, &options.dns_domain, &mut OsEntropy)?;
+        let lockout = Arc::new(MemoryLockout::new(lockout_policy(&directory)?));
         let pki = Pki::new(&options.dns_domain)?;
         let names = [
             "127.0.0.1",
@@ -112,6 +121,25 @@ impl House {
             runtime.spawn(async move { server.serve_listener(listener, transport).await });
         }
 
+        let ca = state.path().join("ca.pem");
+        std::fs::write(ca, pki.ca_pem()).map_err(Error::io("cannot write ca.pem"))?;
+        let netbios = directory
+            .naming()
+            .map(|naming| naming.netbios_domain.clone());
+        let realm = Realm::start(
+            Building {
+                directory: &directory,
+                domain: &domain,
+                netbios: &netbios.unwrap_or_default(),
+                pki: &pki,
+                clock: &options.clock,
+                state: state.path(),
+                addresses: &addresses,
+                lockout,
+            },
+            listeners.kdc,
+        )?;
+
         let key = softkey::Options::new(Arc::clone(&options.clock), Box::new(OsEntropy));
         let key = Softkey::open(&state.path().join("softkey"), key)?;
         let key_server = softkey::Server::start(key.clone(), listeners.key)
@@ -121,12 +149,7 @@ impl House {
         let (cloud, administrator_token) = open_cloud(state.path(), &options, &login, &key)?;
         let sync_token = cloud.issue_sync_token(&Caller::operator(), "sync", None)?;
         let tls = pki.server(&["127.0.0.1", "localhost", &login])?;
-        let (listener, served) = (for_tokio(listeners.cloud)?, cloud.clone());
-        runtime.spawn(async move {
-            if let Err(error) = cloud::serve(listener, tls, served, std::future::pending()).await {
-                tracing::error!(%error, "The cloud stopped");
-            }
-        });
+        let cloud_wire = CloudWire::new(cloud.clone(), tls, listeners.cloud)?;
         drop(guard);
 
         let house = Self {
@@ -139,6 +162,8 @@ impl House {
             administrator_token,
             sync_token,
             key_pin: random_pin(),
+            realm,
+            cloud_wire: Mutex::new(cloud_wire),
             _key_server: key_server,
             runtime: Some(runtime),
             state,
@@ -161,6 +186,55 @@ impl House {
     /// The house's time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// The name of its Kerberos realm.
+    pub fn realm(&self) -> &str {
+        &self.realm.name
+    }
+
+    /// The configuration that clients of MIT Kerberos and Heimdal read (`KRB5_CONFIG`).
+    pub fn krb5_conf(&self) -> &Path {
+        &self.realm.configuration
+    }
+
+    /// What the KDC says of each request.
+    pub fn kdc_log(&self) -> &KdcLog {
+        &self.realm.log
+    }
+
+    /// Wrong passwords, counted once for all doors.
+    pub fn lockout(&self) -> &Arc<MemoryLockout> {
+        &self.realm.lockout
+    }
+
+    /// What a service needs to accept tickets: the keys of an account (`DC1$`) under these service names.
+    pub fn keytab(&self, account: &str, services: &[&str]) -> Result<Keytab, Error> {
+        self.realm.keytab(account, services)
+    }
+
+    /// Cuts the wire to the cloud: until it is mended, nobody listens there.
+    pub fn cut_cloud(&self) -> Result<(), Error> {
+        self.with_cloud_wire(CloudWire::cut)
+    }
+
+    /// Mends the wire to the cloud.
+    pub fn mend_cloud(&self) -> Result<(), Error> {
+        self.with_cloud_wire(CloudWire::mend)
+    }
+
+    fn with_cloud_wire(
+        &self,
+        act: fn(&mut CloudWire, &tokio::runtime::Handle) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut wire = self
+            .cloud_wire
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &self.runtime {
+            Some(runtime) => act(&mut wire, runtime.handle()),
+            None => Ok(()),
+        }
     }
 
     /// A directory for files that live as long as the house.
@@ -402,7 +476,7 @@ fn open_cloud(
     Ok((cloud, token))
 }
 
-fn for_tokio(listener: std::net::TcpListener) -> Result<tokio::net::TcpListener, Error> {
+pub(crate) fn for_tokio(listener: std::net::TcpListener) -> Result<tokio::net::TcpListener, Error> {
     listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener))

@@ -1,6 +1,6 @@
 //! The whole house in one process, and the story it tells.
 //!
-//! - [`House`] starts everything: directory, cloud and security key on loopback sockets, speaking their real
+//! - [`House`] starts everything: directory, KDC, cloud and security key on loopback sockets, speaking their real
 //!   protocols. The command line, the judges and the benchmarks all start it from here.
 //! - [`story`] plays the writeback half of the story and checks each step.
 //!
@@ -11,19 +11,24 @@
     reason = "the top floor: time, randomness, files and sockets come in here"
 )]
 
+pub mod accounts;
 pub mod cloud_client;
 mod domain;
 mod error;
 mod ground;
 mod house;
 mod intruder;
+pub mod kdc_log;
 pub mod ldap_client;
+mod passwords;
 pub mod people;
 mod pki;
 mod ports;
+mod realm;
 pub mod registration;
 pub mod report;
 pub mod story;
+mod wire;
 
 pub use error::Error;
 pub use ground::{OsEntropy, SystemClock};

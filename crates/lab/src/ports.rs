@@ -1,6 +1,6 @@
 //! Where the house listens.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use serde::Serialize;
 
@@ -17,6 +17,10 @@ pub struct Ports {
     pub cloud: u16,
     /// The software key's CTAPHID reports.
     pub key: u16,
+    /// The KDC, UDP and TCP.
+    pub kdc: u16,
+    /// Changing passwords by Kerberos (RFC 3244), UDP and TCP.
+    pub kpasswd: u16,
 }
 
 impl Ports {
@@ -26,6 +30,8 @@ impl Ports {
         ldaps: 6360,
         cloud: 8443,
         key: 8450,
+        kdc: 8800,
+        kpasswd: 4640,
     };
     /// Free ones, for tests and for a second house beside the first.
     pub const AUTO: Self = Self {
@@ -33,6 +39,8 @@ impl Ports {
         ldaps: 0,
         cloud: 0,
         key: 0,
+        kdc: 0,
+        kpasswd: 0,
     };
 
     pub(crate) fn open(self) -> Result<Listeners, Error> {
@@ -41,6 +49,8 @@ impl Ports {
             ldaps: listen("LDAPS", self.ldaps)?,
             cloud: listen("the cloud", self.cloud)?,
             key: listen("the security key", self.key)?,
+            kdc: KdcSockets::open("the KDC", self.kdc)?,
+            kpasswd: KdcSockets::open("the password service", self.kpasswd)?,
         })
     }
 }
@@ -51,7 +61,57 @@ pub(crate) struct Listeners {
     pub(crate) ldaps: TcpListener,
     pub(crate) cloud: TcpListener,
     pub(crate) key: TcpListener,
+    pub(crate) kdc: KdcSockets,
+    pub(crate) kpasswd: KdcSockets,
 }
+
+/// A service of Kerberos: the same port for datagrams and for streams.
+pub(crate) struct KdcSockets {
+    udp: UdpSocket,
+    tcp: TcpListener,
+}
+
+impl KdcSockets {
+    fn open(what: &str, port: u16) -> Result<Self, Error> {
+        let mut attempts = 0;
+        loop {
+            let tcp = listen(what, port)?;
+            let address = local(&tcp)?;
+            match UdpSocket::bind(address) {
+                Ok(udp) => return Ok(Self { udp, tcp }),
+                // The system chose a port that somebody else has for datagrams; it will choose another.
+                Err(_) if port == 0 && attempts < ATTEMPTS_MAX => attempts += 1,
+                Err(source) => {
+                    return Err(Error::Socket {
+                        what: format!("{what} on {address} (UDP)"),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> Result<SocketAddr, Error> {
+        local(&self.tcp)
+    }
+
+    /// Must be called inside a runtime.
+    pub(crate) fn for_tokio(
+        self,
+    ) -> Result<(tokio::net::UdpSocket, tokio::net::TcpListener), Error> {
+        let convert = || {
+            self.udp.set_nonblocking(true)?;
+            self.tcp.set_nonblocking(true)?;
+            Ok((
+                tokio::net::UdpSocket::from_std(self.udp)?,
+                tokio::net::TcpListener::from_std(self.tcp)?,
+            ))
+        };
+        convert().map_err(Error::io("cannot serve the KDC's sockets"))
+    }
+}
+
+const ATTEMPTS_MAX: u32 = 20;
 
 /// Where the house can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +124,10 @@ pub struct Addresses {
     pub cloud: String,
     /// `127.0.0.1:8450`
     pub key: SocketAddr,
+    /// `127.0.0.1:8800`
+    pub kdc: SocketAddr,
+    /// `127.0.0.1:4640`
+    pub kpasswd: SocketAddr,
 }
 
 impl Listeners {
@@ -73,6 +137,8 @@ impl Listeners {
             ldaps: format!("ldaps://{}", local(&self.ldaps)?),
             cloud: format!("https://{}", local(&self.cloud)?),
             key: local(&self.key)?,
+            kdc: self.kdc.address()?,
+            kpasswd: self.kpasswd.address()?,
         })
     }
 }

@@ -22,7 +22,7 @@ use events::Record;
 pub(crate) use bind::{session_of, simple_bind};
 pub(crate) use compare::compare;
 pub(crate) use password::{NewPassword, PasswordPolicy, Random};
-pub use principal::{Principal, PrincipalName, Principals};
+pub use principal::{Principal, PrincipalName, Principals, ReadOnlyController};
 pub(crate) use search::search;
 
 use crate::access::{Denied, Readable, Target};

@@ -68,7 +68,8 @@ struct Ready {
 struct Forecast {
     salt: Option<String>,
     verifier: Option<Vec<u8>>,
-    is_krbtgt: bool,
+    /// How long a password of this account must be for its keys to be the writer's choice.
+    chosen_length_min: usize,
 }
 
 impl NewPassword {
@@ -98,8 +99,7 @@ impl NewPassword {
             ready: None,
         };
         if let Some(forecast) = forecast(operation, session, snapshot, taken.kind) {
-            if forecast.is_krbtgt && !session.is_system() {
-                // MS-SAMR 3.1.1.8.7: nobody chooses the keys of a ticket granting account.
+            if password.clear.expose().len() < forecast.chosen_length_min && !session.is_system() {
                 let random = data_encoding::BASE64.encode(&random.password);
                 password.clear = Secret::new(random.into_bytes());
             }
@@ -202,8 +202,24 @@ fn is_computer(schema: &Schema, class: ClassId) -> bool {
     account::kind(schema, class) == Some(account::Kind::Computer)
 }
 
+/// `krbtgt`, and those of read-only domain controllers.
 fn is_krbtgt(name: &str) -> bool {
-    name.eq_ignore_ascii_case("krbtgt")
+    name.eq_ignore_ascii_case("krbtgt") || is_secondary_krbtgt(name)
+}
+
+fn is_secondary_krbtgt(name: &str) -> bool {
+    name.split_at_checked(7)
+        .is_some_and(|(head, _)| head.eq_ignore_ascii_case("krbtgt_"))
+}
+
+/// MS-SAMR 3.1.1.8.7: nobody chooses the keys of the ticket granting account. Those of a read-only domain controller
+/// may be chosen, because the controller must know them; but then the password has to be as good as a random one.
+fn chosen_length_min(name: Option<&str>, has_number: bool) -> usize {
+    match name {
+        Some(name) if has_number || is_secondary_krbtgt(name) => 40,
+        Some(name) if is_krbtgt(name) => usize::MAX,
+        _ => 0,
+    }
 }
 
 /// The account whose password is written, where the caller may write it. What is not foreseen here is refused, or
@@ -254,7 +270,7 @@ fn forecast_of_add(
     Some(Forecast {
         salt,
         verifier: None,
-        is_krbtgt: name.is_some_and(is_krbtgt),
+        chosen_length_min: chosen_length_min(name, false),
     })
 }
 
@@ -282,8 +298,10 @@ fn forecast_of_modify(
     Some(Forecast {
         salt,
         verifier: snapshot.view.get(Table::Secret, &row).ok()?,
-        is_krbtgt: name.is_some_and(is_krbtgt)
-            || object.number(known.secondary_krbtgt_number).is_some(),
+        chosen_length_min: chosen_length_min(
+            name,
+            object.number(known.secondary_krbtgt_number).is_some(),
+        ),
     })
 }
 

@@ -84,6 +84,21 @@ pub struct Principal {
     pub allowed_to_act: Option<Vec<u8>>,
 }
 
+/// A read-only domain controller: the account to which `msDS-KrbTgtLinkBl` of its ticket granting account leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOnlyController {
+    /// `objectSid`.
+    pub sid: Sid,
+    /// `sAMAccountName`.
+    pub account_name: String,
+    /// `userAccountControl`, the bits of MS-ADTS 2.2.16.
+    pub account_control: u32,
+    /// `msDS-RevealOnDemandGroup`.
+    pub reveal_on_demand: Vec<Sid>,
+    /// `msDS-NeverRevealGroup`.
+    pub never_reveal: Vec<Sid>,
+}
+
 /// Reads accounts of one directory, and keeps what it read.
 #[derive(Debug)]
 pub struct Principals {
@@ -171,6 +186,16 @@ impl Principals {
         Ok(found)
     }
 
+    /// The read-only domain controller to which the ticket granting account with that number belongs. It is read each
+    /// time.
+    pub fn read_only_server(&self, number: u16) -> Result<Option<ReadOnlyController>, Error> {
+        let snapshot = self.directory.snapshot();
+        match locate(&snapshot, PrincipalName::Krbtgt(number))? {
+            Some(krbtgt) if number != 0 => read_only_server(&snapshot, &krbtgt),
+            _ => Ok(None),
+        }
+    }
+
     fn principal(
         &self,
         snapshot: &Snapshot,
@@ -200,6 +225,47 @@ impl Principals {
         read.insert(object.dnt, (stamp, Arc::clone(&principal)));
         Ok(Some(principal))
     }
+}
+
+/// The one living account that names this ticket granting account as its own.
+fn read_only_server(
+    snapshot: &Snapshot,
+    krbtgt: &Object,
+) -> Result<Option<ReadOnlyController>, Error> {
+    let schema = snapshot.schema;
+    let known = schema.known();
+    let reader = snapshot.reader();
+    let Some(link) = schema.attribute("msDS-KrbTgtLink") else {
+        return Ok(None);
+    };
+    let mut owners = reader.back_links(krbtgt.dnt, Some(link.id))?.into_iter();
+    let (Some(owner), None) = (owners.next(), owners.next()) else {
+        return Ok(None);
+    };
+    let owner = reader.object(owner.source)?;
+    let Some(owner) = owner.filter(|owner| !owner.is_deleted()) else {
+        return Ok(None);
+    };
+    let (Some(sid), Some(name)) = (owner.sid(), owner.text(known.sam_account_name)) else {
+        return Ok(None);
+    };
+    let list = |name: &str| -> Result<Vec<Sid>, Error> {
+        let mut sids = Vec::new();
+        if let Some(attribute) = schema.attribute(name) {
+            for link in reader.links(owner.dnt, attribute.id)? {
+                let target = reader.object(link.target)?;
+                sids.extend(target.and_then(|target| target.sid().cloned()));
+            }
+        }
+        Ok(sids)
+    };
+    Ok(Some(ReadOnlyController {
+        sid: sid.clone(),
+        account_name: name.to_owned(),
+        account_control: low_bits(owner.number(known.user_account_control).unwrap_or_default()),
+        reveal_on_demand: list("msDS-RevealOnDemandGroup")?,
+        never_reveal: list("msDS-NeverRevealGroup")?,
+    }))
 }
 
 /// Longest name that is looked up.
