@@ -17,6 +17,7 @@ mod flags;
 mod kdc;
 mod numbers;
 mod padata;
+mod proxy;
 mod secret_parts;
 mod text;
 mod time;
@@ -43,6 +44,7 @@ pub use padata::{
     EtypeInfo2Entry, KerbKeyListRep, KerbKeyListReq, PaEncTsEnc, PaForUser, PaPacOptions,
     PaPacRequest, PaS4uX509User, S4uUserId,
 };
+pub use proxy::KdcProxyMessage;
 pub use secret_parts::{
     EncKdcRepPart, EncKrbCredPart, EncTicketPart, KrbCredInfo, LastReqEntry, TransitedEncoding,
 };
