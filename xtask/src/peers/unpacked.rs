@@ -15,7 +15,7 @@ struct Unpacked {
     needed_by: &'static str,
 }
 
-const UNPACKED: [Unpacked; 2] = [
+const UNPACKED: [Unpacked; 3] = [
     Unpacked {
         directory: "heimdal",
         packages: &["heimdal-clients"],
@@ -28,6 +28,13 @@ const UNPACKED: [Unpacked; 2] = [
         packages: &["krb5-kdc", "krb5-admin-server"],
         program: "usr/sbin/krb5kdc",
         needed_by: "bench: MIT's KDC",
+    },
+    // What MIT's tools speak HTTPS with. Installed, it would change every Kerberos program of the machine.
+    Unpacked {
+        directory: "k5tls",
+        packages: &["krb5-k5tls"],
+        program: "usr/lib/x86_64-linux-gnu/krb5/plugins/tls/k5tls.so",
+        needed_by: "conformance: MIT's tools over the proxy",
     },
 ];
 
