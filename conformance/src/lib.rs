@@ -10,6 +10,7 @@
 
 pub mod peers;
 pub mod pki;
+pub mod product;
 mod said;
 pub mod samba;
 
