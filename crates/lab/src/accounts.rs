@@ -14,8 +14,11 @@ use types::{Guid, Secret, Timestamp};
 pub struct DirectoryAccounts {
     principals: Arc<Principals>,
     // The directory keeps what it read for as long as it holds; what was made of it holds as long.
-    made: RwLock<HashMap<Guid, (Arc<Principal>, Arc<Account>)>>,
+    made: RwLock<HashMap<Guid, Made>>,
 }
+
+/// What was read, and what was made of it.
+type Made = (Arc<Principal>, Arc<Account>);
 
 impl DirectoryAccounts {
     /// Over what is read of a directory.

@@ -57,6 +57,9 @@ pub enum Error {
     /// The cloud itself, when the house is built.
     #[error("cloud: {0}")]
     Tenant(#[from] cloud::Error),
+    /// Asking the KDC.
+    #[error("Kerberos: {0}")]
+    Kerberos(#[from] kerberos::client::ClientError),
     /// The security key.
     #[error("security key: {0}")]
     SecurityKey(#[from] ctap::Error),

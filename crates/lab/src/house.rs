@@ -25,12 +25,13 @@ use types::{Clock, Dn, Entropy, Guid, Secret};
 use crate::cloud_client::CloudClient;
 use crate::domain::{self, Domain};
 use crate::kdc_log::KdcLog;
+use crate::kerberos_client::KerberosClient;
 use crate::ldap_client::LdapClient;
 use crate::passwords::lockout_policy;
 use crate::people::{Account, PEOPLE, Person, TEST_USER};
 use crate::pki::Pki;
 use crate::ports::{Addresses, Ports};
-use crate::realm::{Building, Realm};
+use crate::realm::{Building, Doors, Realm};
 use crate::registration::register_key;
 use crate::wire::CloudWire;
 use crate::{Error, OsEntropy};
@@ -137,7 +138,12 @@ impl House {
                 addresses: &addresses,
                 lockout,
             },
-            listeners.kdc,
+            Doors {
+                kdc: listeners.kdc,
+                kpasswd: listeners.kpasswd,
+                proxy: listeners.kdc_proxy,
+                proxy_tls: pki.server(&names)?,
+            },
         )?;
 
         let key = softkey::Options::new(Arc::clone(&options.clock), Box::new(OsEntropy));
@@ -188,6 +194,11 @@ impl House {
         &self.clock
     }
 
+    /// The domain controller's DNS name.
+    pub fn server(&self) -> &str {
+        &self.domain.server
+    }
+
     /// The name of its Kerberos realm.
     pub fn realm(&self) -> &str {
         &self.realm.name
@@ -196,6 +207,11 @@ impl House {
     /// The configuration that clients of MIT Kerberos and Heimdal read (`KRB5_CONFIG`).
     pub fn krb5_conf(&self) -> &Path {
         &self.realm.configuration
+    }
+
+    /// The KDC's certificate (DER), signed by the house's CA.
+    pub fn kdc_certificate(&self) -> &[u8] {
+        &self.realm.certificate
     }
 
     /// What the KDC says of each request.
@@ -321,6 +337,11 @@ impl House {
     pub fn cloud_as_sync(&self) -> Result<CloudClient, Error> {
         let token = Secret::new(self.sync_token.expose().clone());
         CloudClient::new(&self.addresses.cloud, &self.ca_pem, token)
+    }
+
+    /// A client of the realm's KDC.
+    pub fn kerberos(&self) -> KerberosClient<'_> {
+        KerberosClient::new(self)
     }
 
     /// The security key, plugged in.

@@ -23,10 +23,15 @@ pub(crate) fn shadow_credential(
     Ok(DnBinary::new(blob.into_bytes(), owner_dn))
 }
 
-/// BCRYPT_RSAKEY_BLOB with a public key (`RSA1`): magic, bits, lengths, exponent, modulus.
+/// The public half of a new key that nobody keeps.
 pub(crate) fn rsa_public_blob() -> Result<Vec<u8>, Error> {
     let pair = KeyPair::generate(KeySize::Rsa2048)
         .map_err(|_| Error::Key("no RSA key could be made".to_owned()))?;
+    blob_of(&pair)
+}
+
+/// BCRYPT_RSAKEY_BLOB with a public key (`RSA1`): magic, bits, lengths, exponent, modulus.
+pub(crate) fn blob_of(pair: &KeyPair) -> Result<Vec<u8>, Error> {
     let public = pair.public_key();
     let modulus = public.modulus().big_endian_without_leading_zero();
     let exponent = public.exponent().big_endian_without_leading_zero();

@@ -21,6 +21,8 @@ pub struct Ports {
     pub kdc: u16,
     /// Changing passwords by Kerberos (RFC 3244), UDP and TCP.
     pub kpasswd: u16,
+    /// The KDC's proxy over HTTPS (MS-KKDCP).
+    pub kdc_proxy: u16,
 }
 
 impl Ports {
@@ -32,6 +34,7 @@ impl Ports {
         key: 8450,
         kdc: 8800,
         kpasswd: 4640,
+        kdc_proxy: 8844,
     };
     /// Free ones, for tests and for a second house beside the first.
     pub const AUTO: Self = Self {
@@ -41,6 +44,7 @@ impl Ports {
         key: 0,
         kdc: 0,
         kpasswd: 0,
+        kdc_proxy: 0,
     };
 
     pub(crate) fn open(self) -> Result<Listeners, Error> {
@@ -51,6 +55,7 @@ impl Ports {
             key: listen("the security key", self.key)?,
             kdc: KdcSockets::open("the KDC", self.kdc)?,
             kpasswd: KdcSockets::open("the password service", self.kpasswd)?,
+            kdc_proxy: listen("the KDC's proxy", self.kdc_proxy)?,
         })
     }
 }
@@ -63,6 +68,7 @@ pub(crate) struct Listeners {
     pub(crate) key: TcpListener,
     pub(crate) kdc: KdcSockets,
     pub(crate) kpasswd: KdcSockets,
+    pub(crate) kdc_proxy: TcpListener,
 }
 
 /// A service of Kerberos: the same port for datagrams and for streams.
@@ -128,6 +134,8 @@ pub struct Addresses {
     pub kdc: SocketAddr,
     /// `127.0.0.1:4640`
     pub kpasswd: SocketAddr,
+    /// `https://127.0.0.1:8844/KdcProxy`
+    pub kdc_proxy: String,
 }
 
 impl Listeners {
@@ -139,6 +147,7 @@ impl Listeners {
             key: local(&self.key)?,
             kdc: self.kdc.address()?,
             kpasswd: self.kpasswd.address()?,
+            kdc_proxy: format!("https://{}/KdcProxy", local(&self.kdc_proxy)?),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The house's Kerberos realm: a KDC over the directory's own accounts, on UDP and TCP.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +10,14 @@ use kdc::serve::Surroundings;
 use kdc::{Kdc, KeyTrust, MemoryLockout, Settings};
 use kerberos::files::{Keytab, KeytabEntry, Principal};
 use kerberos::messages::{EncryptionKey, NameType, PrincipalName};
-use kerberos::pkinit::Policy;
+use kerberos::pkinit::{Policy, Sign as _};
+use rustls::ServerConfig;
 use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
 use crate::accounts::DirectoryAccounts;
 use crate::domain::Domain;
+use crate::house::for_tokio;
 use crate::kdc_log::KdcLog;
 use crate::passwords::DirectoryPasswords;
 use crate::pki::Pki;
@@ -28,6 +31,7 @@ pub(crate) struct Realm {
     pub(crate) lockout: Arc<MemoryLockout>,
     pub(crate) log: Arc<KdcLog>,
     pub(crate) configuration: PathBuf,
+    pub(crate) certificate: Vec<u8>,
     _stop: watch::Sender<bool>,
 }
 
@@ -43,9 +47,37 @@ pub(crate) struct Building<'a> {
     pub(crate) lockout: Arc<MemoryLockout>,
 }
 
+/// Sockets that nobody serves yet.
+pub(crate) struct Doors {
+    pub(crate) kdc: KdcSockets,
+    pub(crate) kpasswd: KdcSockets,
+    pub(crate) proxy: TcpListener,
+    pub(crate) proxy_tls: Arc<ServerConfig>,
+}
+
+impl Doors {
+    fn open(self, kdc: &Arc<Kdc>, around: &Surroundings) -> Result<(), Error> {
+        let both = || (Arc::clone(kdc), around.clone());
+        let (udp, tcp) = self.kdc.for_tokio()?;
+        let (shared, around) = both();
+        tokio::spawn(kdc::serve::udp(Arc::new(udp), shared, around));
+        let (shared, around) = both();
+        tokio::spawn(kdc::serve::tcp(tcp, shared, around));
+        let (udp, tcp) = self.kpasswd.for_tokio()?;
+        let (shared, around) = both();
+        tokio::spawn(kdc::serve::kpasswd_udp(Arc::new(udp), shared, around));
+        let (shared, around) = both();
+        tokio::spawn(kdc::serve::kpasswd_tcp(tcp, shared, around));
+        let (shared, around) = both();
+        let proxy = for_tokio(self.proxy)?;
+        tokio::spawn(kdc::serve::https(proxy, self.proxy_tls, shared, around));
+        Ok(())
+    }
+}
+
 impl Realm {
     /// Starts serving. Must be called inside the house's runtime.
-    pub(crate) fn start(building: Building<'_>, sockets: KdcSockets) -> Result<Self, Error> {
+    pub(crate) fn start(building: Building<'_>, doors: Doors) -> Result<Self, Error> {
         let domain = building.domain;
         let principals = Arc::new(Principals::new(building.directory.clone()));
         let accounts = Arc::new(DirectoryAccounts::new(Arc::clone(&principals)));
@@ -56,8 +88,10 @@ impl Realm {
             &server.to_ascii_uppercase(),
         );
         let name = settings.realm.clone();
+        let signer = building.pki.kdc(&name, &domain.server, &domain.dns_name)?;
+        let certificate = signer.certificate().to_vec();
         let trust = KeyTrust {
-            signer: Arc::new(building.pki.kdc(&name, &domain.server, &domain.dns_name)?),
+            signer: Arc::new(signer),
             policy: Policy::default(),
         };
         let passwords =
@@ -75,13 +109,7 @@ impl Realm {
             audit: Arc::new(move |client, event| written.write(clock.now(), client, &event)),
             stop: stopped,
         };
-        let (udp, tcp) = sockets.for_tokio()?;
-        tokio::spawn(kdc::serve::udp(
-            Arc::new(udp),
-            Arc::clone(&kdc),
-            around.clone(),
-        ));
-        tokio::spawn(kdc::serve::tcp(tcp, kdc, around));
+        doors.open(&kdc, &around)?;
         let configuration = building.state.join("krb5.conf");
         let text = krb5_conf(&name, domain, building.addresses, building.state);
         fs::write(&configuration, text).map_err(Error::io("cannot write krb5.conf"))?;
@@ -91,6 +119,7 @@ impl Realm {
             lockout: building.lockout,
             log,
             configuration,
+            certificate,
             _stop: stop,
         })
     }

@@ -26,7 +26,7 @@ pub struct PasswordSignIn {
 #[derive(Debug)]
 pub enum Step {
     /// Send this, and come back with the answer.
-    Send(PasswordSignIn, Vec<u8>),
+    Send(Box<PasswordSignIn>, Vec<u8>),
     /// Signed in.
     Done(Box<Credentials>),
 }
@@ -94,7 +94,7 @@ impl PasswordSignIn {
         }
         let request = KdcRequest::new(RequestKind::As, padata, self.body.clone())?.to_der()?;
         self.key = Some(key);
-        Ok(Step::Send(self, request))
+        Ok(Step::Send(Box::new(self), request))
     }
 
     fn key_of(&self, padata: &[PaData]) -> Result<Key, ClientError> {

@@ -1,4 +1,4 @@
-//! The writeback half of the story, played over real protocols, each step checked.
+//! The story of written-back keys and of what they are worth on premises, played over real protocols, each step checked.
 //!
 //! A step does something that an administrator, a user or an intruder would do, looks at what came of it, and
 //! compares. What it sees it says in one line, with the values below it. Steps build on each other; after one
@@ -9,6 +9,7 @@ mod permissions;
 mod removal;
 mod rules;
 mod stage;
+mod tickets;
 mod writeback;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ const fn scene(
 }
 
 /// The script.
-pub const SCENES: [Scene; 18] = [
+pub const SCENES: [Scene; 22] = [
     scene(
         "register",
         "a user registers a security key in the cloud",
@@ -155,6 +156,30 @@ pub const SCENES: [Scene; 18] = [
         "the same records, asked for what the sync wrote",
         "every write of the sync: legitimate writeback, with reasons; and no other verdict is so",
         detection::own_writes,
+    ),
+    scene(
+        "password-ticket",
+        "the user signs in at the domain controller with the password",
+        "a Kerberos ticket for the LDAP service, which opens it with its own key",
+        tickets::password_ticket,
+    ),
+    scene(
+        "key-trust-ticket",
+        "an administrator enrols a Windows Hello key (NGC), the wire to the cloud is cut, and the key signs in",
+        "a ticket by PKINIT: key trust needs no cloud",
+        tickets::key_trust_ticket,
+    ),
+    scene(
+        "fido-is-no-candidate",
+        "the same, still without the cloud, on the strength of the written-back FIDO entry",
+        "refused: the KDC's log names the entry and why it is passed over",
+        tickets::fido_entry_refused,
+    ),
+    scene(
+        "usage-decides",
+        "an RSA key is written as a FIDO entry, and then as an NGC entry",
+        "the very same key is refused as FIDO and accepted as NGC",
+        tickets::right_key_wrong_usage,
     ),
 ];
 

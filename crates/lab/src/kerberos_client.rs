@@ -1,0 +1,87 @@
+//! A client of the house's KDC: TCP around [`kerberos::client`].
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use kerberos::client::{Credentials, KeySignIn, PasswordSignIn, Principal, Step, TgsRequest};
+use kerberos::pkinit::Sign;
+use types::Secret;
+
+use crate::{Error, House, OsEntropy};
+
+/// Asks one house's KDC.
+pub struct KerberosClient<'a> {
+    house: &'a House,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// A sign-in has two requests; more would be a KDC that goes round in circles.
+const STEPS_MAX: usize = 4;
+
+impl<'a> KerberosClient<'a> {
+    pub(crate) fn new(house: &'a House) -> Self {
+        Self { house }
+    }
+
+    /// Signs in with a password.
+    pub fn sign_in(&self, user: &str, password: &Secret<String>) -> Result<Credentials, Error> {
+        let client = Principal::user(user, self.house.realm());
+        let password = Secret::new(password.expose().clone());
+        let now = || self.house.clock().now();
+        let (mut sign_in, mut request) =
+            PasswordSignIn::begin(&client, password, now(), &mut OsEntropy)?;
+        for _ in 0..STEPS_MAX {
+            let answer = self.ask(&request)?;
+            match sign_in.step(&answer, now(), &mut OsEntropy)? {
+                Step::Send(next, bytes) => (sign_in, request) = (*next, bytes),
+                Step::Done(credentials) => return Ok(*credentials),
+            }
+        }
+        Err(Error::Story(
+            "the KDC asks for proof again and again".into(),
+        ))
+    }
+
+    /// Signs in with a private key. The KDC's certificate must be the house's own.
+    pub fn sign_in_with_key(&self, user: &str, key: &dyn Sign) -> Result<Credentials, Error> {
+        let client = Principal::user(user, self.house.realm());
+        let now = self.house.clock().now();
+        let (sign_in, request) = KeySignIn::begin(&client, key, None, now, &mut OsEntropy)?;
+        let answer = self.ask(&request)?;
+        let pinned = |certificate: &[u8]| certificate == self.house.kdc_certificate();
+        Ok(sign_in.finish(&answer, &pinned)?)
+    }
+
+    /// A ticket for a service.
+    pub fn ticket(&self, tgt: &Credentials, service: &str) -> Result<Credentials, Error> {
+        let service = Principal::service(service, self.house.realm());
+        let now = self.house.clock().now();
+        let (pending, request) = TgsRequest::new(service).seal(tgt, now, &mut OsEntropy)?;
+        Ok(pending.open(&self.ask(&request)?)?)
+    }
+
+    /// One message and its answer, RFC 4120 7.2.2.
+    fn ask(&self, request: &[u8]) -> Result<Vec<u8>, Error> {
+        let exchange = || {
+            let mut stream = TcpStream::connect(self.house.addresses().kdc)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(TIMEOUT))?;
+            let length = u32::try_from(request.len()).map_err(std::io::Error::other)?;
+            stream.write_all(&[&length.to_be_bytes(), request].concat())?;
+            let mut length = [0; 4];
+            stream.read_exact(&mut length)?;
+            let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+            if length > ANSWER_BYTES_MAX {
+                return Err(std::io::Error::other(format!(
+                    "an answer of {length} bytes"
+                )));
+            }
+            let mut answer = vec![0; length];
+            stream.read_exact(&mut answer)?;
+            Ok(answer)
+        };
+        exchange().map_err(Error::io("cannot ask the KDC"))
+    }
+}
