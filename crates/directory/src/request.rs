@@ -127,6 +127,8 @@ pub struct AddRequest {
     pub attributes: Vec<(String, Vec<Vec<u8>>)>,
     /// The SD flags control, where it was given.
     pub descriptor_flags: Option<u32>,
+    /// The RODC promotion control: a ticket granting account with a number that the directory chooses.
+    pub makes_read_only_krbtgt: bool,
 }
 
 impl AddRequest {

@@ -5,7 +5,7 @@ use types::{Guid, Rdn, Sid};
 
 use super::audit::{self, Deed, ValueChange};
 use super::place::{check_place, class_of, is_head, parent_of};
-use super::{Guarded, NewPassword, Refused, account, values};
+use super::{Guarded, NewPassword, Refused, account, promotion, values};
 use crate::access::{
     self, AddDraft, AttributeWrite, Authorized, WriteContext, authorize_add, new_descriptor,
 };
@@ -68,6 +68,10 @@ pub(super) fn add(
     let mut builder = ObjectBuilder::new(dnt, header);
     for (attribute, values) in &given.plain {
         builder.set(*attribute, values.clone());
+    }
+    if request.makes_read_only_krbtgt {
+        promotion::check(transaction, session, kind, parent.as_ref(), password)?;
+        promotion::number(transaction, &mut builder)?;
     }
     complete(transaction, session, class, kind, &mut builder, is_head)?;
     check_required(schema, class, &builder, &given)?;

@@ -11,6 +11,7 @@ mod modify;
 mod password;
 mod place;
 mod principal;
+mod promotion;
 mod rename;
 mod search;
 mod values;

@@ -21,6 +21,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     controls::VERIFY_NAME,
     controls::LAZY_COMMIT,
     controls::BYPASS_QUOTA,
+    controls::RODC_PROMOTION,
 ];
 
 /// What the client asked for by controls.
@@ -33,6 +34,7 @@ pub(super) struct Asked {
     pub(super) permissive: bool,
     pub(super) tree_delete: bool,
     pub(super) phantom_root: bool,
+    pub(super) rodc_promotion: bool,
 }
 
 impl Asked {
@@ -63,6 +65,7 @@ impl Asked {
             RequestControl::ExtendedDn(format) => self.extended_dn = Some(format),
             RequestControl::PermissiveModify => self.permissive = true,
             RequestControl::TreeDelete => self.tree_delete = true,
+            RequestControl::RodcPromotion => self.rodc_promotion = true,
             RequestControl::SearchOptions(options) => {
                 self.phantom_root = options.contains(SearchOptions::PHANTOM_ROOT);
             }

@@ -92,6 +92,7 @@ fn understand(
                 .map(|item| (item.name, item.values))
                 .collect(),
             descriptor_flags: asked.descriptor_flags,
+            makes_read_only_krbtgt: asked.rodc_promotion,
         })),
         Request::ModifyRequest(modify) if modify.dn.is_empty() => {
             root_dse_modify(conversation, &modify)?

@@ -43,6 +43,8 @@ pub const VERIFY_NAME: &str = "1.2.840.113556.1.4.1338";
 pub const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
 /// Domain scope and phantom root as flags.
 pub const SEARCH_OPTIONS: &str = "1.2.840.113556.1.4.1340";
+/// Makes the ticket granting account of a read-only domain controller.
+pub const RODC_PROMOTION: &str = "1.2.840.113556.1.4.1341";
 /// Adding what is there, deleting what is not: no error.
 pub const PERMISSIVE_MODIFY: &str = "1.2.840.113556.1.4.1413";
 /// Recycled objects as well.
@@ -110,6 +112,7 @@ pub enum RequestControl {
     VerifyName(String),
     LazyCommit,
     BypassQuota,
+    RodcPromotion,
     /// Not one of these; see [`Control::critical`].
     Unknown,
 }
@@ -135,6 +138,7 @@ impl RequestControl {
             VERIFY_NAME => Self::VerifyName(values::decode_verify_name(needed(value)?)?),
             LAZY_COMMIT => Self::LazyCommit,
             BYPASS_QUOTA => Self::BypassQuota,
+            RODC_PROMOTION => Self::RodcPromotion,
             _ => Self::Unknown,
         })
     }
