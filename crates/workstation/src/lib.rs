@@ -3,6 +3,7 @@
 //! - [`offline`]: the cache that only the key's hmac-secret opens, on this device and no other
 //! - [`device`]: what the device itself keeps secret, sealed by [`Seal`]
 //! - [`connection`]: online, or offline until the next look; what a failed refresh does to the cache
+//! - [`tickets`]: from the cloud's partial ticket to the domain's full one
 //! - [`policy`]: how long a cache is good for, and where an NT hash may live
 //!
 //! Pure: bytes, `now` and randomness are arguments. Files, sockets and keys are the caller's.
@@ -11,6 +12,7 @@ pub mod connection;
 pub mod device;
 pub mod offline;
 pub mod policy;
+pub mod tickets;
 
 mod bytes;
 mod seal;
