@@ -272,7 +272,7 @@ impl Directory {
 
     /// Checks a name and password (MS-ADTS 5.1.1.1.1).
     pub fn simple_bind(&self, name: &str, password: &[u8]) -> Result<Session, Error> {
-        operations::simple_bind(self, name, password)
+        operations::simple_bind(self, name, password, None)
     }
 
     /// A session of the account with this SID, for callers who have checked it by other means.

@@ -18,6 +18,7 @@ mod request;
 pub mod schema;
 pub mod serve;
 mod session;
+mod sign_ins;
 mod store;
 
 pub use directory::{Directory, Found, Naming, Options};
@@ -30,3 +31,4 @@ pub use request::{
     ModifyRequest, Name, Operation, Page, RenameRequest, SearchDone, SearchRequest,
 };
 pub use session::Session;
+pub use sign_ins::SignIns;

@@ -7,7 +7,7 @@ use super::{account, password};
 use crate::model::{Dnt, Object, Reader, Snapshot};
 use crate::schema::AttributeId;
 use crate::store::{Table, View, keys};
-use crate::{Directory, Error, Name, Session};
+use crate::{Directory, Error, Name, Session, SignIns};
 
 /// Longest accepted name.
 const NAME_LENGTH_MAX: usize = 1024;
@@ -17,8 +17,10 @@ pub(crate) fn simple_bind(
     directory: &Directory,
     name: &str,
     given: &[u8],
+    sign_ins: Option<&dyn SignIns>,
 ) -> Result<Session, Error> {
     let snapshot = directory.snapshot();
+    let now = directory.now();
     let refused = |data| Error::Credentials(data);
     let account = find_account(&snapshot, name)?;
     let stored = match &account {
@@ -43,10 +45,21 @@ pub(crate) fn simple_bind(
     let Some(account) = account else {
         return Err(refused(LogonError::NO_SUCH_USER));
     };
+    // A locked account is refused whatever the password is: the answer must not tell whether it was right.
+    let counted = sign_ins.zip(account.sid());
+    if counted.is_some_and(|(sign_ins, sid)| sign_ins.is_locked(sid, now)) {
+        return Err(refused(LogonError::ACCOUNT_LOCKED_OUT));
+    }
     if !is_right {
+        if let Some((sign_ins, sid)) = counted {
+            sign_ins.failed(sid, now);
+        }
         return Err(refused(LogonError::LOGON_FAILURE));
     }
     check_account(&snapshot, directory, &account)?;
+    if let Some((sign_ins, sid)) = counted {
+        sign_ins.succeeded(sid);
+    }
     session(directory, &snapshot, &account)
 }
 

@@ -217,7 +217,8 @@ impl Connection {
         let job = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let mut sink = |chunk| sender.blocking_send(chunk).is_ok();
-            work.run(&shared.directory, &session, &told, &mut sink)
+            let sign_ins = shared.options.sign_ins.as_deref();
+            work.run(&shared.directory, sign_ins, &session, &told, &mut sink)
         });
         // What came together with the search may already take it back.
         let mut abandoned = time_max.is_some() && self.overhear(id);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ldap::Limits;
 
+use crate::SignIns;
+
 /// How the server behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -12,6 +14,8 @@ pub struct Options {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Lets passwords arrive in clear text from other machines as well. From loopback they always may.
     pub clear_text_binds: bool,
+    /// Who counts wrong passwords and says which accounts are locked; without one no account is ever locked here.
+    pub sign_ins: Option<Arc<dyn SignIns>>,
     /// MaxPageSize: most entries of one page, and of a search without pages.
     pub page_size_max: usize,
     /// MaxQueryDuration.
@@ -37,6 +41,7 @@ impl Default for Options {
         Self {
             tls: None,
             clear_text_binds: false,
+            sign_ins: None,
             page_size_max: 1000,
             search_time_max: Duration::from_secs(120),
             idle_time_max: Duration::from_secs(900),

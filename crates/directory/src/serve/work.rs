@@ -10,7 +10,7 @@ use types::Secret;
 
 use super::search::{self, Question};
 use super::{reply, write};
-use crate::{Directory, Error, Operation, Session};
+use crate::{Directory, Error, Operation, Session, SignIns};
 
 /// A job.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl Work {
     pub(super) fn run(
         self,
         directory: &Directory,
+        sign_ins: Option<&dyn SignIns>,
         session: &Session,
         stop: &Arc<AtomicBool>,
         sink: &mut dyn FnMut(Vec<u8>) -> bool,
@@ -81,7 +82,12 @@ impl Work {
         match self {
             Self::Bind { id, name, password } => Outcome::Bound {
                 id,
-                session: directory.simple_bind(&name, password.expose()),
+                session: crate::operations::simple_bind(
+                    directory,
+                    &name,
+                    password.expose(),
+                    sign_ins,
+                ),
             },
             Self::Write {
                 id,
