@@ -16,7 +16,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use kdc::serve::Surroundings;
-use kdc::{Event, Kdc, KeyTrust, LockoutPolicy, MemoryAccounts, MemoryLockout, Settings};
+use kdc::{
+    Event, Kdc, KeyTrust, LockoutPolicy, MemoryAccounts, MemoryLockout, MemoryPasswords,
+    PasswordRules, Settings,
+};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use types::{Clock, Sid};
@@ -32,6 +35,8 @@ pub(crate) const WEB: &str = "HTTP/web.corp.contoso.com";
 pub(crate) enum Wire {
     Udp,
     Tcp,
+    /// Through the proxy; only after [`Served::open_proxy`].
+    Https,
 }
 
 /// What a program said.
@@ -47,9 +52,20 @@ pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     events: Arc<Mutex<Vec<Event>>>,
     files: tempfile::TempDir,
+    kdc: Arc<Kdc>,
+    around: Surroundings,
     _stop: watch::Sender<bool>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
+
+/// The rules of the domain for passwords.
+pub(crate) const RULES: PasswordRules = PasswordRules {
+    length_min: 7,
+    history: 2,
+    must_be_complex: true,
+    age_s_max: 42 * 86_400,
+    age_s_min: 0,
+};
 
 impl Served {
     /// `testuser`, and the computer `WEB$` with a service.
@@ -77,7 +93,9 @@ impl Served {
         accounts.add("WEB$", PASSWORD, &services, |_| {}).unwrap();
         let accounts = Arc::new(accounts);
         let lockout = Arc::new(MemoryLockout::new(lockout));
+        let passwords = MemoryPasswords::new(accounts.clone(), RULES, writers(&accounts));
         let kdc = Kdc::new(settings, accounts.clone(), lockout);
+        let kdc = kdc.with_passwords(Arc::new(passwords));
         let kdc = Arc::new(match key_trust {
             Some(trust) => kdc.with_key_trust(trust),
             None => kdc,
@@ -100,17 +118,55 @@ impl Served {
         let (tcp, udp) = runtime.block_on(sockets());
         let address = tcp.local_addr().unwrap();
         runtime.spawn(kdc::serve::udp(Arc::new(udp), kdc.clone(), around.clone()));
-        runtime.spawn(kdc::serve::tcp(tcp, kdc, around));
+        runtime.spawn(kdc::serve::tcp(tcp, kdc.clone(), around.clone()));
         let served = Self {
             accounts,
             address,
             events,
             files,
+            kdc,
+            around,
             _stop: sender,
-            _runtime: runtime,
+            runtime,
         };
-        served.write_krb5_conf();
+        served.write_krb5_conf("");
         served
+    }
+
+    /// Serves the password service too, and tells MIT's tools where.
+    pub(crate) fn open_kpasswd(&self) -> SocketAddr {
+        let (tcp, udp) = self.runtime.block_on(sockets());
+        let address = tcp.local_addr().unwrap();
+        let (kdc, around) = (self.kdc.clone(), self.around.clone());
+        let udp = kdc::serve::kpasswd_udp(Arc::new(udp), kdc.clone(), around.clone());
+        self.runtime.spawn(udp);
+        self.runtime
+            .spawn(kdc::serve::kpasswd_tcp(tcp, kdc, around));
+        self.write_krb5_conf(&format!("  kpasswd_server = {address}\n"));
+        address
+    }
+
+    /// Serves the proxy over HTTPS, and writes the configuration of [`Wire::Https`].
+    pub(crate) fn open_proxy(&self) -> SocketAddr {
+        let pki = lab::Pki::new("corp.contoso.com").unwrap();
+        let tls = pki.server(&["localhost"]).unwrap();
+        std::fs::write(self.path("ca.pem"), pki.ca_pem()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0");
+        let listener = self.runtime.block_on(listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (kdc, around) = (self.kdc.clone(), self.around.clone());
+        self.runtime
+            .spawn(kdc::serve::https(listener, tls, kdc, around));
+        let module = "k5tls/usr/lib/x86_64-linux-gnu/krb5/plugins/tls/k5tls.so";
+        let url = format!("https://localhost:{}/KdcProxy", address.port());
+        let conf = format!(
+            "{LIBDEFAULTS}[plugins]\n tls = {{\n  module = k5tls:{}\n }}\n\
+             [realms]\n {REALM} = {{\n  kdc = {url}\n  kpasswd_server = {url}\n  http_anchors = FILE:{}\n }}\n",
+            conformance::peers::unpacked(module).display(),
+            self.path("ca.pem").display(),
+        );
+        std::fs::write(self.path("https.conf"), conf).unwrap();
+        address
     }
 
     /// What the audit log was told so far, one line each.
@@ -123,12 +179,11 @@ impl Served {
         self.files.path().join(name)
     }
 
-    fn write_krb5_conf(&self) {
+    fn write_krb5_conf(&self, more: &str) {
         for (name, limit) in [("udp.conf", 1_000_000), ("tcp.conf", 1)] {
             let conf = format!(
-                "[libdefaults]\n default_realm = {REALM}\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
-                 dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = {limit}\n\
-                 [realms]\n {REALM} = {{\n  kdc = {}\n  pkinit_kdc_hostname = dc1.corp.contoso.com\n }}\n",
+                "{LIBDEFAULTS} udp_preference_limit = {limit}\n\
+                 [realms]\n {REALM} = {{\n  kdc = {}\n{more}  pkinit_kdc_hostname = dc1.corp.contoso.com\n }}\n",
                 self.address
             );
             std::fs::write(self.path(name), conf).unwrap();
@@ -141,6 +196,7 @@ impl Served {
         let conf = match wire {
             Wire::Udp => "udp.conf",
             Wire::Tcp => "tcp.conf",
+            Wire::Https => "https.conf",
         };
         command
             .env("KRB5_CONFIG", self.path(conf))
@@ -229,6 +285,15 @@ impl Said {
         );
     }
 }
+
+/// Who may set passwords.
+fn writers(accounts: &MemoryAccounts) -> Vec<Sid> {
+    let admin = accounts.add("testadmin", PASSWORD, &[], |_| {}).unwrap();
+    vec![admin.sid.clone()]
+}
+
+const LIBDEFAULTS: &str = "[libdefaults]\n default_realm = CORP.CONTOSO.COM\n dns_lookup_kdc = false\n \
+    dns_lookup_realm = false\n dns_canonicalize_hostname = false\n rdns = false\n";
 
 /// Both protocols on the same port, as `krb5.conf` wants it.
 async fn sockets() -> (TcpListener, UdpSocket) {

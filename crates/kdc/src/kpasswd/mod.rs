@@ -144,12 +144,11 @@ impl Service<'_> {
                 return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
             }
         }
-        let in_order = match (inside.seq_number, caller.authenticator.seq_number) {
-            (Some(have), Some(need)) => have == need,
-            (Some(_), None) => false,
-            (None, _) => inside.timestamp.is_some(),
-        };
-        if !in_order {
+        // A missing number is 0, as MIT writes it; clients disagree about the sign of the upper half.
+        let number = |number: Option<i64>| number.unwrap_or_default() & 0xFFFF_FFFF;
+        let in_order = number(inside.seq_number) == number(caller.authenticator.seq_number);
+        let by_time = inside.seq_number.is_none() && inside.timestamp.is_some();
+        if !in_order && !by_time {
             let why = "the KRB-PRIV is not the one that the authenticator announced";
             return Err(Refusal::new(ErrorCode::KRB_AP_ERR_BADORDER, why));
         }
