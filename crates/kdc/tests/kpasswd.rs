@@ -416,7 +416,7 @@ fn what_is_not_understood_changes_nothing() {
     );
     assert!(realm.sign_in_as("testuser", PASSWORD, |_, _| {}).is_ok());
     let good = request(&mut realm, &held, |_| {}).bytes;
-    let mut changes = |realm: &mut Realm, bytes: &[u8]| {
+    let changes = |realm: &mut Realm, bytes: &[u8]| {
         let answer = realm
             .kdc
             .answer_password(bytes, ends(), realm.now, &mut realm.entropy);
