@@ -7,6 +7,7 @@ use directory::{Principal, PrincipalName, Principals};
 use kdc::{
     Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, ReadOnlyServer, Unavailable,
 };
+use kerberos::messages::SupportedEncryptionTypes;
 use types::{Guid, Secret, Timestamp};
 
 /// `kdc::Accounts` over a directory.
@@ -109,6 +110,9 @@ fn account(principal: &Principal) -> Account {
         key_credentials: principal.key_credentials.clone(),
         allowed_to_delegate_to: principal.allowed_to_delegate_to.clone(),
         allowed_to_act: principal.allowed_to_act.clone(),
+        supported_encryption_types: principal
+            .supported_encryption_types
+            .map(SupportedEncryptionTypes),
     }
 }
 

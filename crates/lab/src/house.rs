@@ -22,11 +22,13 @@ use kerberos::files::Keytab;
 use softkey::Softkey;
 use types::{Clock, Dn, Entropy, Guid, Secret};
 
+use crate::accounts::DirectoryAccounts;
 use crate::cloud_client::CloudClient;
 use crate::domain::{self, Domain};
 use crate::kdc_log::KdcLog;
 use crate::kerberos_client::KerberosClient;
 use crate::ldap_client::LdapClient;
+use crate::lockout::SharedLockout;
 use crate::passwords::lockout_policy;
 use crate::people::{Account, PEOPLE, Person, TEST_USER};
 use crate::pki::Pki;
@@ -110,6 +112,7 @@ impl House {
             directory.clone(),
             serve::Options {
                 tls: Some(pki.server(&names)?),
+                sign_ins: Some(Arc::new(SharedLockout(Arc::clone(&lockout)))),
                 ..serve::Options::default()
             },
         );
@@ -212,6 +215,11 @@ impl House {
     /// The KDC's certificate (DER), signed by the house's CA.
     pub fn kdc_certificate(&self) -> &[u8] {
         &self.realm.certificate
+    }
+
+    /// The directory's accounts as the KDC sees them.
+    pub fn accounts(&self) -> &Arc<DirectoryAccounts> {
+        &self.realm.accounts
     }
 
     /// What the KDC says of each request.

@@ -74,6 +74,13 @@ impl LdapClient {
         )
     }
 
+    /// Replaces all values by one of octets.
+    pub fn replace_bytes(&mut self, dn: &str, attribute: &str, value: &[u8]) -> Result<(), Error> {
+        let change = Mod::Replace(attribute.as_bytes(), HashSet::from([value]));
+        let result = self.connection.modify(dn, vec![change])?;
+        check(&format!("change {attribute} of {dn}"), result)
+    }
+
     /// The self-relative security descriptor of an object, with its DACL alone.
     pub fn security_descriptor(&mut self, dn: &str) -> Result<Vec<u8>, Error> {
         let connection = self.connection.with_controls(descriptor_flags());

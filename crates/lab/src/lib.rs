@@ -22,6 +22,7 @@ mod intruder;
 pub mod kdc_log;
 pub mod kerberos_client;
 pub mod ldap_client;
+mod lockout;
 mod passwords;
 pub mod people;
 mod pki;

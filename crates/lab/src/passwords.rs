@@ -208,3 +208,84 @@ pub(crate) fn lockout_policy(directory: &Directory) -> Result<LockoutPolicy, Err
         duration_s: seconds(duration),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+    use types::{SeededEntropy, VirtualClock};
+
+    use super::*;
+
+    const OLD: &str = "The-0ld-one";
+
+    fn domain() -> (DirectoryPasswords, Sid, Timestamp) {
+        let now = Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").unwrap();
+        let clock = Arc::new(VirtualClock::new(now));
+        let mut options = directory::Options::new(clock, Box::new(SeededEntropy::new(7)));
+        options.password_rounds = 10;
+        let directory = Directory::in_memory(options).unwrap();
+        let plan = directory::provision::Plan::example(OLD);
+        directory::provision::provision(&directory, &plan).unwrap();
+        let principals = Arc::new(Principals::new(directory.clone()));
+        let passwords = DirectoryPasswords::new(directory, principals);
+        let sid = sid_of(&passwords, "testuser");
+        (passwords, sid, now)
+    }
+
+    fn sid_of(passwords: &DirectoryPasswords, account: &str) -> Sid {
+        let found = passwords.principals.find(PrincipalName::Account(account));
+        found.unwrap().unwrap().sid.clone()
+    }
+
+    #[test]
+    fn changes_keep_the_domains_rules() {
+        let (passwords, sid, now) = domain();
+        // A new domain's minimum age is a day.
+        let later = now.plus_seconds(25 * 3600);
+        let check = |new: &str, at: Timestamp, breach: Option<PolicyBreach>| {
+            let got = passwords.change(&sid, &Secret::new(new.to_owned()), at);
+            let got = got.err().map(|error| match error {
+                PasswordRefused::Policy { breach, rules } => {
+                    assert_eq!((rules.length_min, rules.history), (7, 24));
+                    breach
+                }
+                other => unreachable!("{other}"),
+            });
+            assert_eq!(got, breach, "{new}");
+        };
+        check("Ab1-", later, Some(PolicyBreach::TooShort));
+        check("lowercase-only", later, Some(PolicyBreach::NotComplex));
+        check("My-TestUser-1", later, Some(PolicyBreach::NotComplex));
+        check("The-next-0ne", now, Some(PolicyBreach::TooYoung));
+        check(OLD, later, Some(PolicyBreach::InHistory));
+        check("The-next-0ne", later, None);
+        let bind = |password: &str| {
+            let name = "testuser@corp.contoso.com";
+            passwords
+                .directory
+                .simple_bind(name, password.as_bytes())
+                .is_ok()
+        };
+        assert!(bind("The-next-0ne") && !bind(OLD));
+        check(
+            OLD,
+            later.plus_seconds(25 * 3600),
+            Some(PolicyBreach::InHistory),
+        );
+    }
+
+    #[test]
+    fn setting_needs_the_right_and_not_the_history() {
+        let (passwords, sid, now) = domain();
+        let new = Secret::new("The-next-0ne".to_owned());
+        let administrator = sid_of(&passwords, "Administrator");
+        let denied = passwords.set(&sid, &administrator, &new, now);
+        assert_eq!(denied, Err(PasswordRefused::AccessDenied));
+        passwords.set(&administrator, &sid, &new, now).unwrap();
+        passwords.set(&administrator, &sid, &new, now).unwrap();
+        let nobody = sid.domain().unwrap().with_rid(99_999);
+        let missing = passwords.set(&administrator, &nobody, &new, now);
+        assert_eq!(missing, Err(PasswordRefused::NoSuchAccount));
+    }
+}

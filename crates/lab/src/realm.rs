@@ -28,6 +28,7 @@ use crate::{Error, OsEntropy};
 pub(crate) struct Realm {
     pub(crate) name: String,
     pub(crate) principals: Arc<Principals>,
+    pub(crate) accounts: Arc<DirectoryAccounts>,
     pub(crate) lockout: Arc<MemoryLockout>,
     pub(crate) log: Arc<KdcLog>,
     pub(crate) configuration: PathBuf,
@@ -96,7 +97,7 @@ impl Realm {
         };
         let passwords =
             DirectoryPasswords::new(building.directory.clone(), Arc::clone(&principals));
-        let kdc = Kdc::new(settings, accounts, building.lockout.clone())
+        let kdc = Kdc::new(settings, accounts.clone(), building.lockout.clone())
             .with_key_trust(trust)
             .with_passwords(Arc::new(passwords));
         let kdc = Arc::new(kdc);
@@ -116,6 +117,7 @@ impl Realm {
         Ok(Self {
             name,
             principals,
+            accounts,
             lockout: building.lockout,
             log,
             configuration,
