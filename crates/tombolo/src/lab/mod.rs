@@ -9,7 +9,7 @@ use crate::io::{Exit, Failure, Shell, Tell};
 
 const AFTER_HELP: &str = "\
 Examples:
-  tombolo lab                  play the story: 18 steps over real protocols, each checked
+  tombolo lab                  play the story: 22 steps over real protocols, each checked
   tombolo lab --json           the same as one JSON document (tombolo-lab/1)
   tombolo lab up               leave it running: addresses, credentials, commands to try
   tombolo lab up --ports auto  on free ports, beside whatever else runs here
@@ -19,9 +19,9 @@ Exit codes:
   1  a step did not
   3  the house could not be built";
 
-/// Play the writeback story over real protocols and check every step
+/// Play the story of written-back keys over real protocols and check every step
 ///
-/// Starts a directory, a cloud and a security key on loopback sockets of this machine, and does what an
+/// Starts a directory, a KDC, a cloud and a security key on loopback sockets of this machine, and does what an
 /// administrator, a user and an intruder would do. Nothing is left behind.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]

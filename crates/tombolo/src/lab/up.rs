@@ -15,12 +15,14 @@ use types::Secret;
 use crate::io::{Exit, Failure, Shell, SystemClock, Tell};
 
 const AFTER_HELP: &str = "\
-Leaves a directory, a cloud and a security key running on loopback. The story's user has registered a key in the
-cloud; no sync has run yet. The house's files (CA certificate, tokens, the sync's configuration, the directory's
-audit log as it grows) are in a directory that is printed and that disappears when the house goes down.
+Leaves a directory, a KDC, a cloud and a security key running on loopback. The story's user has registered a key in
+the cloud; no sync has run yet. The house's files (CA certificate, krb5.conf, tokens, the sync's configuration, the
+logs of directory and KDC as they grow) are in a directory that is printed and that disappears when the house goes
+down.
 
 Examples:
-  tombolo lab up                   LDAP 3890, LDAPS 6360, cloud 8443, security key 8450
+  tombolo lab up                   LDAP 3890, LDAPS 6360, cloud 8443, security key 8450,
+                                   KDC 8800, kpasswd 4640, KDC proxy 8844
   tombolo lab up --ports auto      free ports
   tombolo lab up --json            addresses and credentials as one JSON document
 
@@ -111,7 +113,7 @@ fn sync_configuration(house: &House, bind_dn: &str) -> String {
 }
 
 /// The commands that the last lines of the report show, in the order in which they tell something.
-fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 3], Failure> {
+fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 5], Failure> {
     let user = house.account(TEST_USER).tell("the user is missing")?;
     let sync = files.sync.display();
     let tombolo = crate::io::own_name();
@@ -143,6 +145,21 @@ fn commands(house: &House, files: &Files) -> Result<[(&'static str, String); 3],
                     .sid,
             ),
         ),
+        (
+            "sign in at the domain controller, and get a ticket for its LDAP service",
+            format!(
+                "export KRB5_CONFIG={} KRB5CCNAME={}; echo '{}' | kinit {} && kvno ldap/{} && klist",
+                house.krb5_conf().display(),
+                house.state().join("tickets").display(),
+                user.password.expose(),
+                TEST_USER.account,
+                house.server(),
+            ),
+        ),
+        (
+            "read what the KDC said of it",
+            format!("cat {}", house.kdc_log().path().display()),
+        ),
     ])
 }
 
@@ -168,7 +185,18 @@ fn tell(house: &House, files: &Files, shell: &mut Shell) -> Result<(), Failure> 
         ("cloud", addresses.cloud.as_str()),
         ("security key", addresses.key.to_string().as_str()),
         ("CA certificate", files.ca.display().to_string().as_str()),
+        ("KDC", addresses.kdc.to_string().as_str()),
+        ("password change", addresses.kpasswd.to_string().as_str()),
+        ("KDC proxy", addresses.kdc_proxy.as_str()),
+        (
+            "krb5.conf",
+            house.krb5_conf().display().to_string().as_str(),
+        ),
         ("audit log", files.log.display().to_string().as_str()),
+        (
+            "KDC's log",
+            house.kdc_log().path().display().to_string().as_str(),
+        ),
     ] {
         shell.line(format!("  {what:<16}{where_}"))?;
     }
@@ -188,7 +216,7 @@ fn tell(house: &House, files: &Files, shell: &mut Shell) -> Result<(), Failure> 
         "  ({intruder} may write keys, and nobody's sync should: plant one and see)"
     ))?;
     shell.line("")?;
-    shell.line("Three commands to try:")?;
+    shell.line("Commands to try:")?;
     for (what, line) in commands(house, files)? {
         shell.line(format!("  # {what}\n  {line}"))?;
     }
@@ -210,6 +238,8 @@ fn document(house: &House, files: &Files) -> Result<serde_json::Value, Failure> 
         "stateDirectory": house.state(),
         "syncConfiguration": files.sync,
         "auditLog": files.log,
+        "krb5Conf": house.krb5_conf(),
+        "kdcLog": house.kdc_log().path(),
         "keyPin": house.key_pin().expose(),
         "accounts": accounts,
         "administratorToken": house.administrator_token().expose(),
