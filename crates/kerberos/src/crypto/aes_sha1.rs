@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::{Aes, BLOCK_BYTES};
 use super::n_fold;
+use super::n_fold::fold_constant;
 
 /// DK(key, constant), as long as the key. Empty where the key has no AES length.
 pub(crate) fn derive(key: &[u8], constant: &[u8]) -> Zeroizing<Vec<u8>> {
@@ -11,9 +12,10 @@ pub(crate) fn derive(key: &[u8], constant: &[u8]) -> Zeroizing<Vec<u8>> {
     let Some(cipher) = Aes::new(key) else {
         return derived;
     };
-    let mut block = match <[u8; BLOCK_BYTES]>::try_from(constant) {
-        Ok(whole) => whole,
-        Err(_) => n_fold(constant),
+    let mut block = match (<[u8; BLOCK_BYTES]>::try_from(constant), constant.try_into()) {
+        (Ok(whole), _) => whole,
+        (_, Ok(usage)) => fold_constant(usage),
+        _ => n_fold(constant),
     };
     while derived.len() < key.len() {
         cipher.encrypt_block(&mut block);

@@ -34,6 +34,26 @@ pub fn n_fold<const N: usize>(input: &[u8]) -> [u8; N] {
     sum
 }
 
+/// The 128-bit fold of a usage constant (RFC 3961 5.3): the one that every key derivation begins with, so it is done by
+/// whole words. Five bytes repeat after eighty, which are five rows of 128 bits.
+pub(crate) fn fold_constant(constant: [u8; 5]) -> [u8; 16] {
+    const BITS: u32 = 40;
+    let [a, b, c, d, e] = constant;
+    let whole = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+    let mut row = [0; 80];
+    for (place, copy) in row.as_chunks_mut::<5>().0.iter_mut().zip(0..) {
+        let by = 13 * copy % BITS;
+        let turned = (whole >> by) | (whole << (BITS - by));
+        let [_, _, _, bytes @ ..] = turned.to_be_bytes();
+        *place = bytes;
+    }
+    let sum = row.as_chunks::<16>().0.iter().fold(0u128, |sum, part| {
+        let (sum, carry) = sum.overflowing_add(u128::from_be_bytes(*part));
+        sum + u128::from(carry)
+    });
+    sum.to_be_bytes()
+}
+
 fn lcm(a: usize, b: usize) -> usize {
     let (mut x, mut y) = (a, b);
     while y != 0 {
@@ -50,6 +70,17 @@ mod tests {
 
     fn check<const N: usize>(input: &[u8], expect: &str) {
         assert_eq!(HEXLOWER.encode(&n_fold::<N>(input)), expect);
+    }
+
+    #[test]
+    fn constants_fold_as_everything_does() {
+        for usage in [0_u32, 1, 2, 7, 22, 1024, 0xFFFF_FFFF, 0x8000_0001] {
+            for purpose in [0x99, 0xAA, 0x55, 0x00, 0xFF] {
+                let [a, b, c, d] = usage.to_be_bytes();
+                let constant = [a, b, c, d, purpose];
+                assert_eq!(super::fold_constant(constant), n_fold::<16>(&constant));
+            }
+        }
     }
 
     /// RFC 3961 A.1.

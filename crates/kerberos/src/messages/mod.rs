@@ -114,10 +114,17 @@ impl<T: rasn::Decode + rasn::Encode> Der for T {
     }
 
     fn to_der(&self) -> Result<Vec<u8>, Malformed> {
-        rasn::der::encode(self).map_err(|error| Malformed::Der {
-            what: short_name::<T>(),
-            why: first_line(&error.to_string()),
-        })
+        // Most messages fit, so that the buffer does not grow step by step.
+        let buffer = Vec::with_capacity(2048);
+        let mut encoder =
+            rasn::ber::enc::Encoder::new_with_buffer(rasn::ber::enc::EncoderOptions::der(), buffer);
+        match self.encode(&mut encoder) {
+            Ok(()) => Ok(encoder.output()),
+            Err(error) => Err(Malformed::Der {
+                what: short_name::<T>(),
+                why: first_line(&error.to_string()),
+            }),
+        }
     }
 }
 

@@ -36,9 +36,27 @@ impl KerberosTime {
         moment.to_date_time().map(|_| Self(moment))
     }
 
-    fn write(self) -> Option<String> {
-        let text = self.0.to_generalized_time()?;
-        Some(format!("{}Z", text.strip_suffix(".0Z")?))
+    /// Digit by digit, as each ticket has ten of them.
+    fn write(self) -> Option<[u8; 15]> {
+        let moment = self.0.to_date_time()?;
+        let (hour, minute, second) = moment.to_hms();
+        let year = u16::try_from(moment.year())
+            .ok()
+            .filter(|year| (1..=9999).contains(year))?;
+        let mut text = *b"00000000000000Z";
+        let mut put = |at: usize, number: u16| {
+            let digits = [number / 10 % 10, number % 10];
+            for (place, digit) in text.iter_mut().skip(at).zip(digits) {
+                *place += u8::try_from(digit).unwrap_or_default();
+            }
+        };
+        put(0, year / 100);
+        put(2, year % 100);
+        put(4, u16::from(u8::from(moment.month())));
+        for (at, number) in [(6, moment.day()), (8, hour), (10, minute), (12, second)] {
+            put(at, u16::from(number));
+        }
+        Some(text)
     }
 }
 
@@ -89,7 +107,7 @@ impl Encode for KerberosTime {
             .write()
             .ok_or_else(|| E::Error::custom("time outside the years 1 to 9999", codec))?;
         encoder
-            .encode_octet_string(tag, constraints, text.as_bytes(), identifier)
+            .encode_octet_string(tag, constraints, &text, identifier)
             .map(drop)
     }
 }

@@ -36,13 +36,20 @@ impl Signing<'_> {
         ticket: &mut EncTicketPart,
         buffers: Vec<Buffer>,
     ) -> Result<(), PacError> {
-        put_pac(ticket, &[0])?;
-        let pac = self.sign(&ticket.to_der()?, buffers)?;
+        let blank_ticket = match self.kind {
+            // Nothing of it is signed.
+            TicketKind::Tgt => Vec::new(),
+            TicketKind::Service => {
+                put_pac(ticket, &[0])?;
+                ticket.to_der()?
+            }
+        };
+        let pac = self.sign(&blank_ticket, buffers)?;
         put_pac(ticket, pac.as_bytes())?;
         Ok(())
     }
 
-    /// `blank_ticket` is the DER of EncTicketPart with one zero byte in the place of the PAC.
+    /// `blank_ticket` is the DER of EncTicketPart with one zero byte in the place of the PAC, for a service ticket.
     fn sign(&self, blank_ticket: &[u8], mut buffers: Vec<Buffer>) -> Result<Pac, PacError> {
         buffers.retain(|buffer| !buffer.kind.is_signature());
         buffers.push(self.empty(BufferType::SERVER_CHECKSUM));

@@ -10,6 +10,7 @@ use crypto_bigint::{BoxedUint, Odd};
 use types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
+use super::fixed_base::FixedBase;
 use super::rsa::fit;
 use super::{PkinitError, Policy, primes};
 use crate::der::{self, Reader};
@@ -252,7 +253,10 @@ impl Group {
                 let secret = p384::SecretKey::from_slice(secret).ok()?;
                 Some(secret.public_key().to_sec1_point(false).as_bytes().to_vec())
             }
-            modp => modp.power(&[2], secret),
+            modp => {
+                let power = modp.generator()?.power(secret)?.retrieve();
+                fit(&power.to_be_bytes(), modp.prime()?.len())
+            }
         }
     }
 
@@ -294,6 +298,27 @@ impl Group {
         let exponent = Zeroizing::new(BoxedUint::from_be_slice_vartime(exponent));
         let power = Zeroizing::new(BoxedMontyForm::new(base, params).pow(&exponent).retrieve());
         fit(&power.to_be_bytes(), prime.len())
+    }
+
+    /// The table of the generator's powers, made once for each group.
+    fn generator(self) -> Option<&'static FixedBase> {
+        static TABLES: [OnceLock<Option<FixedBase>>; 3] =
+            [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+        let [second, fourteenth, sixteenth] = &TABLES;
+        let cell = match self {
+            Self::Modp2 => second,
+            Self::Modp14 => fourteenth,
+            Self::Modp16 => sixteenth,
+            Self::P256 | Self::P384 => return None,
+        };
+        cell.get_or_init(|| {
+            let bits = u32::try_from(self.prime()?.len() * 8).ok()?;
+            let two = BoxedUint::from_be_slice(&[2], bits).ok()?;
+            let params = self.params()?;
+            let base = BoxedMontyForm::new(two, params);
+            Some(FixedBase::new(base, params, self.secret_bytes()))
+        })
+        .as_ref()
     }
 
     /// Computed once for each group.

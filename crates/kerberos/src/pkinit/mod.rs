@@ -13,6 +13,7 @@ mod agreement;
 mod certificate;
 mod cms;
 mod enveloped;
+mod fixed_base;
 mod freshness;
 mod kdf;
 mod messages;

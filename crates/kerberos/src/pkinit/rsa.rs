@@ -145,11 +145,22 @@ impl RsaPublicKey {
         if base >= modulus {
             return None;
         }
-        let exponent = BoxedUint::from_be_slice_vartime(&self.exponent);
         let modulus: Option<Odd<BoxedUint>> = Odd::new(modulus).into();
         let params = BoxedMontyParams::new_vartime(modulus?);
-        let power = BoxedMontyForm::new(base, &params).pow(&exponent).retrieve();
-        fit(&power.to_be_bytes(), self.modulus.len())
+        let base = BoxedMontyForm::new(base, &params);
+        // The exponent is public and short: bit by bit is 17 squarings for the usual 65537.
+        let bits = self
+            .exponent
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+        let power = bits
+            .skip_while(|bit| *bit == 0)
+            .skip(1)
+            .fold(base.clone(), |power, bit| {
+                let square = power.square();
+                if bit == 1 { square.mul(&base) } else { square }
+            });
+        fit(&power.retrieve().to_be_bytes(), self.modulus.len())
     }
 }
 
