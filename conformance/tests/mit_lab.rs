@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use conformance::Said;
+use keycred::{DnBinary, Draft, KeySource, KeyUsage};
 use lab::ldap_client::LdapClient;
 use lab::people::{SECOND_USER, TEST_USER};
 use lab::{House, Options, SystemClock};
@@ -93,6 +94,66 @@ fn a_member_of_groups_gets_a_ticket_as_well() {
         "",
     )
     .well();
+}
+
+/// Adds the public half of `NAME.key` to the user's keys, as an administrator.
+fn enrol(house: &House, name: &str, usage: KeyUsage) {
+    let spki = std::fs::read(house.state().join(format!("{name}.spki"))).unwrap();
+    let blob = Draft::hashed(spki, usage, KeySource::AD).to_blob().unwrap();
+    let dn = &house.account(TEST_USER).unwrap().dn;
+    let value = DnBinary::new(blob.into_bytes(), dn.clone()).to_string();
+    let mut ldap = house.ldap_as_administrator().unwrap();
+    ldap.add_value(dn, "msDS-KeyCredentialLink", &value)
+        .unwrap();
+}
+
+/// kinit with `NAME.key` and its self-signed certificate, the house's CA being trusted beside it.
+fn kinit_with_key(house: &House, name: &str, configuration: &str) -> Said {
+    let state = house.state();
+    let own = std::fs::read_to_string(state.join(format!("{name}.pem"))).unwrap();
+    let anchors = state.join(format!("{name}.anchors"));
+    std::fs::write(&anchors, [house.ca_pem(), &own].concat()).unwrap();
+    let identity = format!(
+        "X509_user_identity=FILE:{0}/{name}.pem,{0}/{name}.key",
+        state.display()
+    );
+    let anchors = format!("X509_anchors=FILE:{}", anchors.display());
+    let mut command = mit(house, "kinit", "keys");
+    command
+        .env("KRB5_CONFIG", state.join(configuration))
+        .args(["-X", &identity, "-X", &anchors, "testuser"]);
+    Said::of(&mut command, "")
+}
+
+#[test]
+fn an_ngc_key_in_the_directory_signs_in_without_the_cloud_and_a_fido_key_does_not() {
+    let house = house();
+    for (name, usage) in [("hello", KeyUsage::NGC), ("fido", KeyUsage::FIDO)] {
+        conformance::pki::key(house.state(), name);
+        conformance::pki::self_signed(house.state(), name, name, conformance::pki::NAMELESS);
+        enrol(&house, name, usage);
+    }
+    house.cut_cloud().unwrap();
+    // Once by the KDC's host name in its certificate, once by `krbtgt/REALM@REALM`.
+    let conf = std::fs::read_to_string(house.krb5_conf()).unwrap();
+    let lines = conf.lines().filter(|line| !line.contains("kdc_hostname"));
+    let by_san: String = lines.map(|line| format!("{line}\n")).collect();
+    assert_ne!(by_san.len(), conf.len());
+    std::fs::write(house.state().join("by-san.conf"), by_san).unwrap();
+    for configuration in ["krb5.conf", "by-san.conf"] {
+        kinit_with_key(&house, "hello", configuration).well();
+        let mut command = mit(&house, "kvno", "keys");
+        Said::of(command.arg("ldap/dc1.corp.contoso.com"), "").well();
+        // kinit falls back to asking for the password, and gets none.
+        kinit_with_key(&house, "fido", configuration).refused("");
+    }
+    let log = house.kdc_log().lines().unwrap();
+    let has = |event: &str, words: &str| {
+        let mut lines = log.iter();
+        lines.any(|line| line.event == event && line.text.contains(words))
+    };
+    assert!(has("ticketGranted", "testuser by its key"), "{log:?}");
+    assert!(has("keySkipped", "FIDO"), "{log:?}");
 }
 
 #[test]

@@ -295,6 +295,15 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            // The first byte of a row is always the version; without it nothing further would be read.
+            let row = [&[VERSION][..], &bytes].concat();
+            let _ = (decode(&row), version(&row), version(&bytes));
+        }
+    }
+
     #[test]
     fn damaged_rows_are_errors() {
         let row = renewed(&[], &made(&policy(true)), false).unwrap();

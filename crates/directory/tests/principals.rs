@@ -366,3 +366,96 @@ fn a_deleted_account_is_gone_with_its_keys() {
     let with_keys = rows.iter().filter(|(table, ..)| table == "Key").count();
     assert_eq!(with_keys, 4, "Administrator, krbtgt, DC1$ and testuser");
 }
+
+/// A read-only domain controller numbered 7 with its ticket granting account.
+fn read_only_controller(directory: &Directory) -> [&'static str; 2] {
+    let krbtgt = "CN=krbtgt_7,CN=Users,DC=corp,DC=contoso,DC=com";
+    let server = "CN=Remote,OU=Domain Controllers,DC=corp,DC=contoso,DC=com";
+    let group = |name: &str| format!("CN={name},CN=Users,DC=corp,DC=contoso,DC=com");
+    let new = |dn: &str, class: &str| {
+        directory::AddRequest::new(dn.parse::<Dn>().unwrap()).with("objectClass", [class])
+    };
+    let password = directory::provision::accounts::unicode_password("Random-enough-2026");
+    let operations = [
+        new(krbtgt, "user")
+            .with("sAMAccountName", ["krbtgt_7"])
+            .with("userAccountControl", ["514"])
+            .with("msDS-SecondaryKrbTgtNumber", ["7"])
+            .with("unicodePwd", [password]),
+        new(server, "computer")
+            .with("sAMAccountName", ["REMOTE$"])
+            // WORKSTATION_TRUST | TRUSTED_TO_AUTH_FOR_DELEGATION | PARTIAL_SECRETS
+            .with("userAccountControl", ["83890176"])
+            .with("msDS-KrbTgtLink", [krbtgt])
+            .with("msDS-RevealOnDemandGroup", [group("Domain Users")])
+            .with("msDS-NeverRevealGroup", [group("Domain Admins")]),
+    ];
+    let operations = operations.map(Operation::Add).to_vec();
+    directory.apply_all(&Session::system(), operations).unwrap();
+    [krbtgt, server]
+}
+
+#[test]
+fn a_read_only_controller_is_found_by_its_number() {
+    let (directory, principals) = domain();
+    assert_eq!(principals.read_only_server(7).unwrap(), None);
+    let [_, server] = read_only_controller(&directory);
+    let found = principals.read_only_server(7).unwrap().unwrap();
+    assert_eq!(found.account_name, "REMOTE$");
+    assert_eq!(found.account_control, 0x0500_1000);
+    let rid = |sids: &[types::Sid]| sids.iter().filter_map(|sid| sid.rid()).collect::<Vec<_>>();
+    assert_eq!(rid(&found.reveal_on_demand), [513]);
+    assert_eq!(rid(&found.never_reveal), [512]);
+    let krbtgt = principals.find(PrincipalName::Krbtgt(7)).unwrap().unwrap();
+    assert_eq!(krbtgt.krbtgt_number, Some(7));
+    // The domain's own ticket granting account belongs to no read-only one.
+    assert_eq!(principals.read_only_server(0).unwrap(), None);
+    let request = directory::DeleteRequest {
+        name: server.parse().unwrap(),
+        tree: false,
+    };
+    directory
+        .apply(&Session::system(), Operation::Delete(request))
+        .unwrap();
+    assert_eq!(principals.read_only_server(7).unwrap(), None);
+}
+
+#[test]
+fn the_keys_of_a_read_only_controller_are_chosen_only_with_a_long_password() {
+    let (directory, principals) = domain();
+    let [krbtgt, _] = read_only_controller(&directory);
+    let administrator = directory
+        .simple_bind("Administrator@corp.contoso.com", PASSWORD.as_bytes())
+        .unwrap()
+        .with_secure(true);
+    let long = "forty characters and a few more, all random";
+    for (password, is_chosen) in [("Short-2026", false), (long, true)] {
+        set_password(&directory, &administrator, krbtgt, password);
+        let set = &named(&principals, "krbtgt_7").keys[0];
+        assert_eq!(set.salt, "CORP.CONTOSO.COMkrbtgt_7");
+        let etype = EncryptionType::AES256_CTS_HMAC_SHA1_96;
+        let chosen = string_to_key(etype, password.as_bytes(), set.salt.as_bytes(), None);
+        assert_eq!(*set.keys[0] == chosen.unwrap(), is_chosen, "{password}");
+    }
+}
+
+#[test]
+fn a_password_that_may_not_be_written_is_refused_and_leaves_no_keys() {
+    let (directory, principals) = domain();
+    let user = directory
+        .simple_bind("testuser@corp.contoso.com", PASSWORD.as_bytes())
+        .unwrap()
+        .with_secure(true);
+    let value = directory::provision::accounts::unicode_password("Another-2026");
+    let step = Modification::new(Replace, "unicodePwd", [value]);
+    let dn: Name = "CN=Administrator,CN=Users,DC=corp,DC=contoso,DC=com"
+        .parse()
+        .unwrap();
+    let request = ModifyRequest::new(dn, vec![step]);
+    let denied = directory.apply(&user, Operation::Modify(request));
+    assert_eq!(
+        denied.unwrap_err().code(),
+        ldap::ResultCode::INSUFFICIENT_ACCESS_RIGHTS
+    );
+    assert_eq!(versions(&named(&principals, "Administrator")), [1]);
+}

@@ -49,6 +49,8 @@ pub struct Options {
     pub dns_domain: String,
     /// How much of the schema its directory has.
     pub schema: SchemaLevel,
+    /// Whether its directory keeps NT hashes, and its KDC releases them for the NTLM bridge (KERB-KEY-LIST).
+    pub nt_hashes: bool,
 }
 
 impl Options {
@@ -59,6 +61,7 @@ impl Options {
             clock,
             dns_domain: "corp.contoso.com".to_owned(),
             schema: SchemaLevel::WindowsServer2016,
+            nt_hashes: false,
         }
     }
 }
@@ -140,6 +143,7 @@ impl House {
                 state: state.path(),
                 addresses: &addresses,
                 lockout,
+                nt_hashes: options.nt_hashes,
             },
             Doors {
                 kdc: listeners.kdc,
@@ -482,6 +486,7 @@ fn open_directory(state: &Path, options: &Options) -> Result<Directory, Error> {
     let clock = Arc::clone(&options.clock);
     let mut directory = directory::Options::new(clock, Box::new(OsEntropy));
     directory.schema = options.schema;
+    directory.kerberos_keys.keeps_nt_hash = options.nt_hashes;
     Ok(Directory::open(&state.join("directory.redb"), directory)?)
 }
 

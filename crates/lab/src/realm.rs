@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use directory::{Directory, Principals};
 use kdc::serve::Surroundings;
-use kdc::{Kdc, KeyTrust, MemoryLockout, Settings};
+use kdc::{Kdc, KeyListPolicy, KeyTrust, MemoryLockout, Settings};
 use kerberos::files::{Keytab, KeytabEntry, Principal};
 use kerberos::messages::{EncryptionKey, NameType, PrincipalName};
 use kerberos::pkinit::{Policy, Sign as _};
@@ -46,6 +46,7 @@ pub(crate) struct Building<'a> {
     pub(crate) state: &'a Path,
     pub(crate) addresses: &'a Addresses,
     pub(crate) lockout: Arc<MemoryLockout>,
+    pub(crate) nt_hashes: bool,
 }
 
 /// Sockets that nobody serves yet.
@@ -83,11 +84,14 @@ impl Realm {
         let principals = Arc::new(Principals::new(building.directory.clone()));
         let accounts = Arc::new(DirectoryAccounts::new(Arc::clone(&principals)));
         let server = domain.server.split('.').next().unwrap_or_default();
-        let settings = Settings::new(
+        let mut settings = Settings::new(
             &domain.dns_name,
             building.netbios,
             &server.to_ascii_uppercase(),
         );
+        if building.nt_hashes {
+            settings.key_list = KeyListPolicy::nt_hash();
+        }
         let name = settings.realm.clone();
         let signer = building.pki.kdc(&name, &domain.server, &domain.dns_name)?;
         let certificate = signer.certificate().to_vec();

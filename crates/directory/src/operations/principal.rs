@@ -111,7 +111,7 @@ pub struct Principals {
 #[derive(Debug, Default)]
 struct Answers {
     usn: u64,
-    found: HashMap<Asked, Option<Arc<Principal>>>,
+    found: HashMap<Asked, Arc<Principal>>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -143,7 +143,7 @@ struct Stamp {
     groups: u64,
 }
 
-/// Accounts kept; an attacker who asks for more than there are must not use up memory.
+/// Accounts and names kept.
 const KEPT_MAX: usize = 200_000;
 
 impl Principals {
@@ -168,22 +168,26 @@ impl Principals {
         if answers.usn == usn
             && let Some(known) = answers.found.get(&asked)
         {
-            return Ok(known.clone());
+            return Ok(Some(Arc::clone(known)));
         }
         drop(answers);
         let found = locate(&snapshot, name)?
             .map(|object| self.principal(&snapshot, &object))
             .transpose()?
             .flatten();
+        let Some(found) = found else {
+            // Names that nobody has are not kept: there is no end to them.
+            return Ok(None);
+        };
         let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
         if answers.usn < usn || answers.found.len() >= KEPT_MAX {
             answers.found.clear();
         }
         answers.usn = answers.usn.max(usn);
         if answers.usn == usn {
-            answers.found.insert(asked, found.clone());
+            answers.found.insert(asked, Arc::clone(&found));
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// The read-only domain controller to which the ticket granting account with that number belongs. It is read each
