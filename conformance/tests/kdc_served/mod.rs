@@ -133,6 +133,19 @@ impl Served {
         served
     }
 
+    /// Serves tickets and passwords on the ports that some tools take for granted: in a network namespace only.
+    pub(crate) fn open_standard_ports(&self) {
+        let bind = |port| self.runtime.block_on(sockets_at(port)).unwrap();
+        let ((tcp, udp), (set_tcp, set_udp)) = (bind(88), bind(464));
+        let (kdc, around) = (|| self.kdc.clone(), || self.around.clone());
+        let run = &self.runtime;
+        run.spawn(kdc::serve::udp(Arc::new(udp), kdc(), around()));
+        run.spawn(kdc::serve::tcp(tcp, kdc(), around()));
+        let set_udp = kdc::serve::kpasswd_udp(Arc::new(set_udp), kdc(), around());
+        run.spawn(set_udp);
+        run.spawn(kdc::serve::kpasswd_tcp(set_tcp, kdc(), around()));
+    }
+
     /// Serves the password service too, and tells MIT's tools where.
     pub(crate) fn open_kpasswd(&self) -> SocketAddr {
         let (tcp, udp) = self.runtime.block_on(sockets());
@@ -298,10 +311,15 @@ const LIBDEFAULTS: &str = "[libdefaults]\n default_realm = CORP.CONTOSO.COM\n dn
 /// Both protocols on the same port, as `krb5.conf` wants it.
 async fn sockets() -> (TcpListener, UdpSocket) {
     for _ in 0..20 {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
-            return (tcp, udp);
+        if let Ok(both) = sockets_at(0).await {
+            return both;
         }
     }
     panic!("no port is free for both TCP and UDP");
+}
+
+async fn sockets_at(port: u16) -> std::io::Result<(TcpListener, UdpSocket)> {
+    let tcp = TcpListener::bind(("127.0.0.1", port)).await?;
+    let udp = UdpSocket::bind(tcp.local_addr()?).await?;
+    Ok((tcp, udp))
 }

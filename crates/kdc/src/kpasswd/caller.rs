@@ -107,7 +107,10 @@ fn authenticator(
         let code = ErrorCode::KRB_AP_ERR_BAD_INTEGRITY;
         Refusal::new(code, format!("the authenticator: {error}"))
     })?;
-    if !authenticator.cname.is_same_name(&ticket.cname) || authenticator.crealm != ticket.crealm {
+    // impacket writes the realm as its user typed it, and Windows knows no case in it.
+    let realm = authenticator.crealm.as_str().unwrap_or_default();
+    let is_holder = authenticator.cname.is_same_name(&ticket.cname);
+    if !is_holder || !kdc.settings.is_own_realm(realm) {
         let why = format!(
             "'{}' came with a ticket of '{}'",
             authenticator.cname, ticket.cname
