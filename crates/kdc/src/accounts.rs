@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kerberos::crypto::{EncryptionType, Key};
+use kerberos::messages::SupportedEncryptionTypes;
 use types::{Secret, Sid, Timestamp};
 
 use crate::read_only_server::ReadOnlyServer;
@@ -39,6 +40,16 @@ pub trait Accounts: Send + Sync {
     /// (`msDS-KrbTgtLinkBl`), or `None` where it belongs to none. A directory without any need not answer.
     fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyServer>>, Unavailable> {
         let _ = number;
+        Ok(None)
+    }
+
+    /// An account that has this public key in a value of usage NGC, however the value writes it. `spki` is
+    /// SubjectPublicKeyInfo in the form of `kerberos::pkinit::RsaPublicKey::spki`.
+    ///
+    /// Asked only after a signature by that key was found good, to tell "that is somebody else's key" (75) from "nobody
+    /// knows that key" (62). Answer it from an index or not at all: whoever has any key pair can make a KDC ask.
+    fn holder_of_key(&self, spki: &[u8]) -> Result<Option<Arc<Account>>, Unavailable> {
+        let _ = spki;
         Ok(None)
     }
 }
@@ -97,6 +108,8 @@ pub struct Account {
     /// `msDS-AllowedToActOnBehalfOfOtherIdentity`: the security descriptor that says who may come to this service in
     /// the name of others, as its bytes.
     pub allowed_to_act: Option<Vec<u8>>,
+    /// `msDS-SupportedEncryptionTypes`.
+    pub supported_encryption_types: Option<SupportedEncryptionTypes>,
 }
 
 /// The keys of one password.
@@ -199,6 +212,7 @@ impl Account {
             key_credentials: self.key_credentials.clone(),
             allowed_to_delegate_to: self.allowed_to_delegate_to.clone(),
             allowed_to_act: self.allowed_to_act.clone(),
+            supported_encryption_types: self.supported_encryption_types,
         }
     }
 
@@ -209,11 +223,14 @@ impl Account {
 
     /// Whether nobody may come in its name: NOT_DELEGATED, or a member of Protected Users.
     pub fn is_sensitive(&self) -> bool {
-        let protected = self
-            .sid
-            .domain()
-            .map(|domain| domain.with_rid(PROTECTED_USERS));
-        self.policy.not_delegated || protected.is_some_and(|group| self.groups.contains(&group))
+        self.policy.not_delegated || self.is_protected()
+    }
+
+    /// Whether it is a member of Protected Users: no RC4, no delegation, tickets of four hours.
+    pub fn is_protected(&self) -> bool {
+        let domain = self.sid.domain();
+        let group = domain.map(|domain| domain.with_rid(PROTECTED_USERS));
+        group.is_some_and(|group| self.groups.contains(&group))
     }
 
     /// Whether tickets may be issued to it at all: a krbtgt and a trust account are never clients.

@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use kerberos::crypto::{Key, KeyUsage};
 use kerberos::messages::{
-    Checksum, Der, EncryptedData, ErrorCode, EtypeInfo2Entry, KdcOptions, KdcReqBody,
-    KerberosString, Kvno, NameType, PaData, PaEncTsEnc, PaType, PrincipalName, RequestKind,
-    SupportedEncryptionTypes, TicketFlags,
+    Checksum, Der, ErrorCode, KdcOptions, KdcReqBody, NameType, PaData, PaPacRequest, PaType,
+    PrincipalName, RequestKind, SupportedEncryptionTypes, TicketFlags,
 };
+use kerberos::pac::PacAttributes;
 
-use crate::accounts::{Account, KeySet};
+use crate::accounts::Account;
 use crate::event::{Event, Proof};
 use crate::kdc::Asked;
-use crate::key_trust_login;
 use crate::names::{self, Role, Service};
 use crate::pac::PacDraft;
-use crate::policy;
+use crate::password_login::{self, Proved};
 use crate::refusal::Refusal;
-use crate::tickets::{self, Ceiling, Issue, SealingKey};
+use crate::tickets::{self, Ceiling, Issue};
+use crate::{fast, freshness, key_trust_login, nt_hash, policy};
 
 /// The bytes of an AS-REP.
 pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
@@ -31,7 +31,11 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let service = names::service(&*kdc.accounts, &kdc.settings, sname)?;
     refuse_options(body)?;
     let session_type = tickets::session_type(&kdc.settings, &body.etype, &service.account)?;
-    let (reply, padata, proof) = prove(asked, &client)?;
+    let Proved {
+        key: reply,
+        padata,
+        proof,
+    } = prove(asked, &client)?;
     // Changing the password is what a client with an expired one may still do; a key does not expire with it.
     match policy::password(&client, asked.now) {
         _ if matches!(proof, Proof::KeyTrust { .. }) => {}
@@ -54,6 +58,17 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let session = Key::generate(session_type, asked.entropy)?;
     let krbtgt = names::krbtgt(&*kdc.accounts, 0)?;
     let kdc_key = tickets::sealing_key(&kdc.settings, &krbtgt)?;
+    let strengthened = match asked.armour {
+        Some(armour) => Some(armour.strengthen(&reply.key, asked.entropy)?),
+        None => None,
+    };
+    let sealing = strengthened.as_ref().map_or(&*reply.key, |key| &key.key);
+    let encrypted_padata = encrypted_padata(asked.raw, sealing, enc_pa_rep)?;
+    let mut pac = PacDraft::of_sign_in(&kdc.settings, &client, &cname, now, service.role, &proof)?
+        .with_attributes(attributes(asked)?);
+    if service.role == Role::TicketGranting && matches!(proof, Proof::KeyTrust { .. }) {
+        pac = pac.with_credentials(nt_hash::sealed(asked, &client, &reply.key)?);
+    }
     let issue = Issue {
         kind: RequestKind::As,
         flags,
@@ -64,13 +79,14 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         addresses: body.addresses.clone(),
         sname: sname.clone(),
         sealing: tickets::sealing_key(&kdc.settings, &service.account)?,
-        pac: PacDraft::of_sign_in(&kdc.settings, &client, &cname, now, service.role, &proof)?,
+        pac,
         service: &service,
         nonce: body.nonce,
         key_expiration: client.policy.password_expires,
-        padata: vec![padata],
-        encrypted_padata: encrypted_padata(asked.raw, &reply.key, enc_pa_rep)?,
+        padata,
+        encrypted_padata,
         reply_key: &reply.key,
+        strengthened,
         reply_kvno: reply.kvno,
         reply_usage: KeyUsage::AS_REP_ENC_PART,
     };
@@ -122,109 +138,61 @@ fn refuse_options(body: &KdcReqBody) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::KDC_ERR_BADOPTION, why))
 }
 
-/// The key that the reply is sealed with, how the client comes to it, and how it proved to be the account.
-fn prove(asked: &mut Asked<'_>, client: &Account) -> Result<(SealingKey, PaData, Proof), Refusal> {
-    let settings = &asked.kdc.settings;
+/// How the client proved to be the account, or how it could.
+fn prove(asked: &mut Asked<'_>, client: &Account) -> Result<Proved, Refusal> {
     if let Some(trust) = &asked.kdc.key_trust
         && let Some(value) = asked.request.padata(PaType::PA_PK_AS_REQ)
     {
-        let proved = key_trust_login::prove(asked, trust, client, value)?;
-        return Ok((proved.key, proved.padata, proved.proof));
+        return key_trust_login::prove(asked, trust, client, value);
     }
-    let offered = &asked.request.body().etype;
-    let no_common = || {
+    let usable = password_login::usable_keys(asked, client);
+    if usable.is_empty() && asked.kdc.key_trust.is_none() {
         let why = format!(
-            "'{}' has no key of the offered types {offered:?}",
-            client.name
+            "'{}' has no key of the offered types {:?}",
+            client.name,
+            asked.request.body().etype
         );
-        Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
-    };
-    let set = client.current().ok_or_else(no_common)?;
-    let usable: Vec<Arc<Key>> = settings
-        .encryption_types
-        .iter()
-        .filter(|etype| offered.contains(etype))
-        .filter_map(|etype| set.of_type(*etype).map(Arc::clone))
-        .collect();
-    let strongest = usable.first().ok_or_else(no_common)?;
-    let kvno = Kvno::from_wire(i64::from(set.version));
-    if let Some(timestamp) = asked.request.padata(PaType::PA_ENC_TIMESTAMP) {
-        let key = check_timestamp(asked, client, &usable, timestamp)?;
-        let info = etype_info(client, std::slice::from_ref(&key))?;
-        return Ok((SealingKey { key, kvno }, info, Proof::EncryptedTimestamp));
+        return Err(Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why));
     }
-    if client.policy.no_preauthentication {
-        let key = Arc::clone(strongest);
-        let info = etype_info(client, std::slice::from_ref(&key))?;
-        return Ok((SealingKey { key, kvno }, info, Proof::Nothing));
+    if let Some(proved) = password_login::prove(asked, client, &usable)? {
+        return Ok(proved);
     }
-    let mut hints = vec![
-        etype_info(client, &usable)?,
-        PaData::new(PaType::PA_ENC_TIMESTAMP, Vec::new()),
-    ];
-    if asked.kdc.key_trust.is_some() {
-        hints.push(PaData::new(PaType::PA_PK_AS_REQ, Vec::new()));
+    if client.policy.no_preauthentication
+        && let Some(key) = usable.first()
+    {
+        return password_login::unproved(client, key);
     }
-    Err(Refusal::preauthentication_required(hints))
+    Err(Refusal::preauthentication_required(hints(
+        asked, client, &usable,
+    )?))
 }
 
-/// PA-ENC-TIMESTAMP, RFC 4120 5.2.7.2: the key that opened it.
-fn check_timestamp(
+/// What a client may prove itself with.
+fn hints(
     asked: &mut Asked<'_>,
     client: &Account,
     usable: &[Arc<Key>],
-    timestamp: &[u8],
-) -> Result<Arc<Key>, Refusal> {
-    let sealed = EncryptedData::from_der(timestamp)?;
-    let key = usable.iter().find(|key| key.etype() == sealed.etype);
-    let key = key.ok_or_else(|| {
-        let why = format!("a timestamp under encryption type {}", sealed.etype);
-        Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
-    })?;
-    let Ok(plain) = sealed.open(key, KeyUsage::AS_REQ_TIMESTAMP) else {
-        return Err(wrong_password(asked, client, &sealed));
-    };
-    let inside = PaEncTsEnc::from_der(&plain)
-        .map_err(|error| Refusal::new(ErrorCode::KDC_ERR_PREAUTH_FAILED, error.to_string()))?;
-    let apart_s = inside.patimestamp.timestamp().seconds_since(asked.now);
-    if apart_s.unsigned_abs() > asked.kdc.settings.clock_skew_s.unsigned_abs() {
-        let why = format!("the client's clock is {apart_s} s away");
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
-    }
-    asked.kdc.lockout.succeeded(&client.sid);
-    Ok(Arc::clone(key))
-}
-
-fn wrong_password(asked: &mut Asked<'_>, client: &Account, sealed: &EncryptedData) -> Refusal {
-    let code = ErrorCode::KDC_ERR_PREAUTH_FAILED;
-    // A service that still has last month's password must not lock its account out.
-    let opens = |set: &KeySet| {
-        let key = set.of_type(sealed.etype);
-        key.is_some_and(|key| sealed.open(key, KeyUsage::AS_REQ_TIMESTAMP).is_ok())
-    };
-    if client.keys.iter().skip(1).any(opens) {
-        return Refusal::new(code, "the password is the previous one");
-    }
-    if asked.kdc.lockout.failed(&client.sid, asked.now) {
-        asked.events.push(Event::LockedOut {
-            account: client.sid.clone(),
+) -> Result<Vec<PaData>, Refusal> {
+    let says = |kind| PaData::new(kind, Vec::new());
+    let mut hints = Vec::new();
+    if !usable.is_empty() {
+        hints.push(password_login::etype_info(client, usable)?);
+        hints.push(match asked.armour {
+            None => says(PaType::PA_ENC_TIMESTAMP),
+            Some(_) => says(PaType::PA_ENCRYPTED_CHALLENGE),
         });
     }
-    Refusal::new(code, "the password is wrong")
-}
-
-/// PA-ETYPE-INFO2: how to make the key from the password.
-fn etype_info(client: &Account, keys: &[Arc<Key>]) -> Result<PaData, Refusal> {
-    let salt = client.current().map(|set| set.salt.as_str());
-    let entries: Vec<EtypeInfo2Entry> = keys
-        .iter()
-        .map(|key| EtypeInfo2Entry {
-            etype: key.etype(),
-            salt: salt.map(KerberosString::from),
-            s2kparams: None,
-        })
-        .collect();
-    Ok(PaData::new(PaType::PA_ETYPE_INFO2, entries.to_der()?))
+    if asked.kdc.key_trust.is_some() {
+        hints.push(says(PaType::PA_PK_AS_REQ));
+        if asked.request.padata(PaType::PA_AS_FRESHNESS).is_some() {
+            hints.push(freshness::token(asked)?);
+        }
+    }
+    hints.push(match asked.armour {
+        None => says(PaType::PA_FX_FAST),
+        Some(_) => fast::cookie(),
+    });
+    Ok(hints)
 }
 
 /// The account's own name where the client asked for it, or came by an enterprise name, which no ticket carries
@@ -272,6 +240,18 @@ fn flags(
     .fold(TicketFlags::default(), |all, (_, flag)| all | flag)
 }
 
+/// What the client said about the PAC (MS-KILE 3.3.5.6.4.8). It gets one whatever it said: without a PAC nobody could tell
+/// whether a ticket was changed.
+fn attributes(asked: &Asked<'_>) -> Result<PacAttributes, Refusal> {
+    let Some(value) = asked.request.padata(PaType::PA_PAC_REQUEST) else {
+        return Ok(PacAttributes::GIVEN_IMPLICITLY);
+    };
+    Ok(match PaPacRequest::from_der(value)?.include_pac {
+        true => PacAttributes::REQUESTED,
+        false => PacAttributes::default(),
+    })
+}
+
 /// RFC 6806 11: a checksum over the request, so that nobody changed it on the way; MS-KILE 2.2.8.
 fn encrypted_padata(raw: &[u8], key: &Key, enc_pa_rep: bool) -> Result<Vec<PaData>, Refusal> {
     if !enc_pa_rep {
@@ -279,10 +259,13 @@ fn encrypted_padata(raw: &[u8], key: &Key, enc_pa_rep: bool) -> Result<Vec<PaDat
     }
     let checksum = Checksum::compute(key, KeyUsage::AS_REQ, &[raw])?;
     let supported = SupportedEncryptionTypes(
-        SupportedEncryptionTypes::AES128.0 | SupportedEncryptionTypes::AES256.0,
+        SupportedEncryptionTypes::AES128.0
+            | SupportedEncryptionTypes::AES256.0
+            | SupportedEncryptionTypes::FAST.0,
     );
     Ok(vec![
         PaData::new(PaType::PA_REQ_ENC_PA_REP, checksum.to_der()?),
         PaData::new(PaType::PA_SUPPORTED_ENCTYPES, supported.to_bytes()),
+        PaData::new(PaType::PA_FX_FAST, Vec::new()),
     ])
 }

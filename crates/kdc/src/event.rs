@@ -81,6 +81,11 @@ pub enum Event {
         /// Their types.
         types: Vec<EncryptionType>,
     },
+    /// The account's NT hash was put into a ticket, sealed for whoever signed in by a key.
+    NtHashReleased {
+        /// The account.
+        account: Sid,
+    },
     /// Long-term keys were asked for and not given.
     KeysWithheld {
         /// The account.
@@ -103,10 +108,14 @@ pub enum Event {
 pub enum Proof {
     /// A timestamp under the key of its password.
     EncryptedTimestamp,
+    /// A timestamp under a key of its password and an armour's (FAST).
+    EncryptedChallenge,
     /// A signature by one of the account's NGC keys.
     KeyTrust {
         /// The key's short id.
         key_id: String,
+        /// The signature is no older than a token that this KDC gave out (RFC 8070).
+        is_fresh: bool,
     },
     /// Nothing: the account asks for no pre-authentication.
     Nothing,
@@ -130,7 +139,15 @@ impl fmt::Display for Event {
             } => {
                 let proof = match proof {
                     Proof::EncryptedTimestamp => "its password".to_owned(),
-                    Proof::KeyTrust { key_id } => format!("its key {key_id}"),
+                    Proof::EncryptedChallenge => "its password in an armour".to_owned(),
+                    Proof::KeyTrust {
+                        key_id,
+                        is_fresh: false,
+                    } => format!("its key {key_id}"),
+                    Proof::KeyTrust {
+                        key_id,
+                        is_fresh: true,
+                    } => format!("its key {key_id}, freshly"),
                     Proof::Nothing => "no proof at all".to_owned(),
                     Proof::ReadOnlyServer { number } => {
                         format!("a ticket of read-only server {number}")
@@ -182,6 +199,9 @@ impl fmt::Display for Event {
                 server,
                 types,
             } => write!(f, "keys of {account} released through {server}: {types:?}"),
+            Self::NtHashReleased { account } => {
+                write!(f, "the NT hash of {account} released in its ticket")
+            }
             Self::KeysWithheld { account, why } => {
                 write!(f, "keys of {account} asked for and not given: {why}")
             }

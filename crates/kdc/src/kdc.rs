@@ -1,19 +1,22 @@
 //! The door: which exchange a request belongs to, and what is answered when it fails.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use kerberos::messages::{
     Der, ErrorCode, KdcRequest, KerberosTime, KrbError, MessageType, PrincipalName, Realm,
-    RequestKind,
+    RequestKind, TypedData,
 };
 use types::{Entropy, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::event::Event;
+use crate::fast::{self, Armour};
 use crate::key_trust_login::KeyTrust;
 use crate::lockout::Lockout;
 use crate::passwords::Passwords;
+use crate::rate::SourceLimit;
 use crate::recent::{Lookaside, ReplayCache};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
@@ -26,6 +29,7 @@ pub struct Kdc {
     pub(crate) lockout: Arc<dyn Lockout>,
     pub(crate) replays: ReplayCache,
     pub(crate) key_trust: Option<KeyTrust>,
+    pub(crate) sources: SourceLimit,
     pub(crate) passwords: Option<Arc<dyn Passwords>>,
     pub(crate) lookaside: Lookaside,
 }
@@ -42,7 +46,14 @@ pub struct Answer {
 /// One request while it is worked on.
 pub(crate) struct Asked<'a> {
     pub(crate) kdc: &'a Kdc,
+    /// What is asked: where there is an armour, what was in it.
     pub(crate) request: &'a KdcRequest,
+    /// The message around it, which counts only for what proves the armour.
+    pub(crate) outer: &'a KdcRequest,
+    pub(crate) armour: Option<&'a Armour>,
+    /// Where it came from, if that is known.
+    pub(crate) source: Option<IpAddr>,
+    /// The whole message as it came.
     pub(crate) raw: &'a [u8],
     pub(crate) now: Timestamp,
     pub(crate) entropy: &'a mut dyn Entropy,
@@ -56,6 +67,7 @@ impl Kdc {
             replays: ReplayCache::new(settings.clock_skew_s),
             lookaside: Lookaside::new(),
             key_trust: None,
+            sources: SourceLimit::default(),
             passwords: None,
             settings,
             accounts,
@@ -82,8 +94,19 @@ impl Kdc {
         &self.settings
     }
 
-    /// Answers one message as it came, without any framing.
+    /// Answers one message as it came, without any framing, from nobody knows where: no limit is kept for its source.
     pub fn answer(&self, request: &[u8], now: Timestamp, entropy: &mut dyn Entropy) -> Answer {
+        self.answer_from(None, request, now, entropy)
+    }
+
+    /// Answers one message of a source, which gets no more of the expensive work than its share.
+    pub fn answer_from(
+        &self,
+        source: Option<IpAddr>,
+        request: &[u8],
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Answer {
         let kind = match MessageType::of(request) {
             Some(MessageType::AS_REQ) => RequestKind::As,
             Some(MessageType::TGS_REQ) => RequestKind::Tgs,
@@ -98,7 +121,7 @@ impl Kdc {
         if request.len() > REQUEST_BYTES_MAX {
             let why = format!("a request of {} bytes", request.len());
             let refusal = Refusal::new(ErrorCode::KRB_ERR_FIELD_TOOLONG, why);
-            return self.refuse(None, refusal, now, Vec::new());
+            return self.refuse(None, refusal, now, Vec::new(), entropy);
         }
         if let Some(reply) = self.lookaside.answer(request, now) {
             return Answer {
@@ -107,8 +130,21 @@ impl Kdc {
             };
         }
         let answer = match KdcRequest::from_der(request) {
-            Ok(read) => self.answer_read(kind, &read, request, now, entropy),
-            Err(error) => self.refuse(None, error.into(), now, Vec::new()),
+            Ok(read) => self.answer_read(
+                kind,
+                Asked {
+                    kdc: self,
+                    request: &read,
+                    outer: &read,
+                    armour: None,
+                    source,
+                    raw: request,
+                    now,
+                    entropy,
+                    events: Vec::new(),
+                },
+            ),
+            Err(error) => self.refuse(None, error.into(), now, Vec::new(), entropy),
         };
         if let Some(reply) = &answer.reply {
             self.lookaside.keep(request, reply, now);
@@ -116,33 +152,50 @@ impl Kdc {
         answer
     }
 
-    fn answer_read(
-        &self,
-        kind: RequestKind,
-        request: &KdcRequest,
-        raw: &[u8],
-        now: Timestamp,
-        entropy: &mut dyn Entropy,
-    ) -> Answer {
-        let mut asked = Asked {
-            kdc: self,
-            request,
-            raw,
-            now,
-            entropy,
-            events: Vec::new(),
-        };
+    fn answer_read(&self, kind: RequestKind, asked: Asked<'_>) -> Answer {
+        match fast::open(&asked) {
+            Ok(None) => self.answer_opened(kind, asked),
+            Ok(Some(opened)) => self.answer_opened(
+                kind,
+                Asked {
+                    request: &opened.request,
+                    armour: Some(&opened.armour),
+                    outer: asked.outer,
+                    kdc: asked.kdc,
+                    source: asked.source,
+                    raw: asked.raw,
+                    now: asked.now,
+                    entropy: &mut *asked.entropy,
+                    events: asked.events,
+                },
+            ),
+            Err(refusal) => self.refuse(
+                Some((asked.request, None)),
+                refusal,
+                asked.now,
+                asked.events,
+                asked.entropy,
+            ),
+        }
+    }
+
+    fn answer_opened(&self, kind: RequestKind, mut asked: Asked<'_>) -> Answer {
         let result = match kind {
             RequestKind::As => as_exchange::grant(&mut asked),
             RequestKind::Tgs => tgs_exchange::grant(&mut asked),
         };
-        let events = asked.events;
         match result {
             Ok(reply) => Answer {
                 reply: Some(reply),
-                events,
+                events: asked.events,
             },
-            Err(refusal) => self.refuse(Some(request), refusal, now, events),
+            Err(refusal) => self.refuse(
+                Some((asked.request, asked.armour)),
+                refusal,
+                asked.now,
+                asked.events,
+                asked.entropy,
+            ),
         }
     }
 
@@ -160,14 +213,21 @@ impl Kdc {
 
     fn refuse(
         &self,
-        request: Option<&KdcRequest>,
+        request: Option<(&KdcRequest, Option<&Armour>)>,
         refusal: Refusal,
         now: Timestamp,
         mut events: Vec<Event>,
+        entropy: &mut dyn Entropy,
     ) -> Answer {
-        let reply = self.error(request, &refusal, now);
+        let reply = match request {
+            Some((request, Some(armour))) => {
+                self.armoured_error(request, armour, &refusal, now, entropy)
+            }
+            Some((request, None)) => self.error(Some(request), &refusal, now),
+            None => self.error(None, &refusal, now),
+        };
         if !refusal.is_routine {
-            let client = request.and_then(|request| request.body().cname.as_ref());
+            let client = request.and_then(|(request, _)| request.body().cname.as_ref());
             events.push(Event::Refused {
                 client: client.map(ToString::to_string).unwrap_or_default(),
                 code: refusal.code.0,
@@ -183,6 +243,46 @@ impl Kdc {
         refusal: &Refusal,
         now: Timestamp,
     ) -> Option<Vec<u8>> {
+        let error = self.bare_error(request, refusal, now);
+        let error = if refusal.method_data.is_empty() {
+            error
+        } else if refusal.is_typed {
+            let typed = refusal.method_data.iter().map(|data| TypedData {
+                data_type: data.padata_type,
+                data_value: Some(data.padata_value.clone()),
+            });
+            error.with_typed_data(&typed.collect()).ok()?
+        } else {
+            error.with_method_data(&refusal.method_data).ok()?
+        };
+        error.to_der().ok()
+    }
+
+    /// The error inside, and around it one that says no more than its code.
+    fn armoured_error(
+        &self,
+        request: &KdcRequest,
+        armour: &Armour,
+        refusal: &Refusal,
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Option<Vec<u8>> {
+        let inside = self.bare_error(Some(request), refusal, now);
+        let data = armour.wrap_error(&inside, refusal.method_data.clone(), entropy)?;
+        let mut outside = inside;
+        if let (Some(realm), Some(name)) = (&outside.crealm, &outside.cname) {
+            let (realm, name) = armour.names_outside(realm, name);
+            (outside.crealm, outside.cname) = (Some(realm), Some(name));
+        }
+        outside.with_method_data(&data).ok()?.to_der().ok()
+    }
+
+    fn bare_error(
+        &self,
+        request: Option<&KdcRequest>,
+        refusal: &Refusal,
+        now: Timestamp,
+    ) -> KrbError {
         let realm = Realm::from(self.settings.realm.as_str());
         let body = request.map(KdcRequest::body);
         let sname = body
@@ -191,14 +291,14 @@ impl Kdc {
         let time = KerberosTime::new(now);
         let mut error = KrbError::new(refusal.code, time, realm.clone(), sname);
         error.susec = microseconds(now);
-        if let Some(cname) = body.and_then(|body| body.cname.clone()) {
+        // RFC 6806 7: in this error the client's realm is where it should go on. That is not known here, and one's own
+        // would send everybody's users to this realm's accounts of the same name.
+        let knows = refusal.code != ErrorCode::KDC_ERR_WRONG_REALM;
+        if let Some(cname) = body.and_then(|body| body.cname.clone()).filter(|_| knows) {
             error.crealm = Some(realm);
             error.cname = Some(cname);
         }
-        if !refusal.method_data.is_empty() {
-            error = error.with_method_data(&refusal.method_data).ok()?;
-        }
-        error.to_der().ok()
+        error
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: names, certificates and trust chains. A key signs in the account that holds it, and no other.
 
+use kerberos::pkinit::RsaPublicKey;
 use keycred::{Blob, EntryId, KeyUsage, PublicKey};
 
 /// A public key that an account trusts for PKINIT.
@@ -19,6 +20,14 @@ impl PkinitCandidate {
     /// The public key.
     pub fn key(&self) -> &PublicKey<'static> {
         &self.key
+    }
+
+    /// The public key, where it is an RSA key that PKINIT takes.
+    pub fn rsa(&self) -> Option<RsaPublicKey> {
+        match &self.key {
+            PublicKey::Rsa(rsa) => RsaPublicKey::new(&rsa.modulus, &rsa.exponent).ok(),
+            _ => None,
+        }
     }
 
     /// The value's short key id, for events.

@@ -7,6 +7,7 @@ use kerberos::crypto::{CryptoError, EncryptionType, Key, string_to_key};
 use types::{Entropy, Sid, Timestamp};
 
 use crate::accounts::{Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, Unavailable};
+use crate::key_trust::candidates;
 use crate::read_only_server::ReadOnlyServer;
 
 /// The types that an account gets keys of, strongest first.
@@ -29,6 +30,7 @@ struct Maps {
     by_upn: HashMap<String, Arc<Account>>,
     by_spn: HashMap<String, Arc<Account>>,
     by_sid: HashMap<Sid, Arc<Account>>,
+    by_key: HashMap<Vec<u8>, Arc<Account>>,
     krbtgt: HashMap<u16, Arc<Account>>,
     read_only: HashMap<u16, Arc<ReadOnlyServer>>,
     next_rid: u32,
@@ -101,6 +103,7 @@ impl MemoryAccounts {
             key_credentials: Vec::new(),
             allowed_to_delegate_to: Vec::new(),
             allowed_to_act: None,
+            supported_encryption_types: None,
         }
     }
 
@@ -175,6 +178,12 @@ impl MemoryAccounts {
         if let AccountKind::Krbtgt(number) = account.kind {
             maps.krbtgt.insert(number, Arc::clone(&account));
         }
+        for candidate in candidates(&account.key_credentials).0 {
+            if let Some(key) = candidate.rsa() {
+                maps.by_key
+                    .insert(key.spki().to_vec(), Arc::clone(&account));
+            }
+        }
         maps.by_sid
             .insert(account.sid.clone(), Arc::clone(&account));
         account
@@ -213,6 +222,7 @@ impl MemoryAccounts {
         };
         maps.by_upn.retain(|_, other| other.sid != account.sid);
         maps.by_spn.retain(|_, other| other.sid != account.sid);
+        maps.by_key.retain(|_, other| other.sid != account.sid);
         maps.by_sid.remove(&account.sid);
     }
 }
@@ -228,6 +238,11 @@ impl Accounts for MemoryAccounts {
             Lookup::Krbtgt(number) => maps.krbtgt.get(&number),
         };
         Ok(found.cloned())
+    }
+
+    fn holder_of_key(&self, spki: &[u8]) -> Result<Option<Arc<Account>>, Unavailable> {
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(maps.by_key.get(spki).cloned())
     }
 
     fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyServer>>, Unavailable> {

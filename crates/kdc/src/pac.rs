@@ -7,9 +7,9 @@
 use kerberos::crypto::Key;
 use kerberos::messages::{EncTicketPart, ErrorCode, KerberosTime, PrincipalName};
 use kerberos::pac::{
-    Buffer, BufferType, ClientInfo, DelegationInfo, Evidence, ExtraSid, GroupAttributes,
-    GroupMembership, LogonInfo, Pac, PacAttributes, PacError, Signing, TicketKind, UpnDnsInfo,
-    UserFlags, VerifiedPac, requestor, requestor_from,
+    Buffer, BufferType, ClientInfo, CredentialInfo, DelegationInfo, Evidence, ExtraSid,
+    GroupAttributes, GroupMembership, LogonInfo, Pac, PacAttributes, PacError, Signing, TicketKind,
+    UpnDnsInfo, UserFlags, VerifiedPac, requestor, requestor_from,
 };
 use types::{Sid, Timestamp};
 
@@ -121,6 +121,23 @@ impl PacDraft {
             return Err(revoked(why));
         }
         Ok(verified)
+    }
+
+    /// How the PAC was asked for, where it is said at all.
+    pub(crate) fn with_attributes(mut self, attributes: PacAttributes) -> Self {
+        for buffer in &mut self.buffers {
+            if buffer.kind == BufferType::ATTRIBUTES_INFO {
+                buffer.data = attributes.to_bytes();
+            }
+        }
+        self
+    }
+
+    /// With the account's credentials for NTLM, sealed for the client (MS-PAC 2.6).
+    pub(crate) fn with_credentials(mut self, sealed: Option<CredentialInfo>) -> Self {
+        let sealed = sealed.map(|info| buffer(BufferType::CREDENTIALS_INFO, info.encode()));
+        self.buffers.extend(sealed);
+        self
     }
 
     /// A ticket granting ticket that was made from a read-only server's says nothing of how its PAC was asked for.
@@ -269,12 +286,14 @@ fn logon_info(
 
 /// MS-DTYP 2.4.2.4: AUTHENTICATION_AUTHORITY_ASSERTED_IDENTITY, since the account proved itself to a KDC, or
 /// SERVICE_ASSERTED_IDENTITY, where a service only says so, and
-/// KEY_TRUST_IDENTITY where it did so by a key.
-fn identities(proof: &Proof) -> [Option<Sid>; 2] {
+/// KEY_TRUST_IDENTITY where it did so by a key, with FRESH_PUBLIC_KEY_IDENTITY where it showed that it has it now.
+fn identities(proof: &Proof) -> [Option<Sid>; 3] {
     let key_trust = matches!(proof, Proof::KeyTrust { .. });
+    let fresh = matches!(proof, Proof::KeyTrust { is_fresh: true, .. });
     let asserted = if *proof == Proof::Service { 2 } else { 1 };
     [
         Sid::new(18, &[asserted]),
+        fresh.then(|| Sid::new(18, &[3])).flatten(),
         key_trust.then(|| Sid::new(18, &[4])).flatten(),
     ]
 }

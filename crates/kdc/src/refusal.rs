@@ -15,6 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) method_data: Vec<PaData>,
     /// The first answer of every password sign-in is a refusal, which is worth no event.
     pub(crate) is_routine: bool,
+    /// The method data is TYPED-DATA, as RFC 4556 3.1.3 wants it outside of an armour.
+    pub(crate) is_typed: bool,
 }
 
 impl Refusal {
@@ -24,7 +26,15 @@ impl Refusal {
             why: why.into(),
             method_data: Vec::new(),
             is_routine: false,
+            is_typed: false,
         }
+    }
+
+    /// With data that tells the client what would be taken.
+    pub(crate) fn with_typed_data(mut self, data: PaData) -> Self {
+        self.method_data.push(data);
+        self.is_typed = true;
+        self
     }
 
     /// "Prove who you are, for example so."

@@ -26,6 +26,28 @@ pub struct Settings {
     pub allow_missing_authenticator_checksum: bool,
     /// Which long-term keys are handed to holders of a read-only server's ticket (KERB-KEY-LIST); none by default.
     pub key_list: KeyListPolicy,
+    /// Accounts whose `msDS-SupportedEncryptionTypes` names RC4 may use it for their own keys (CVE-2022-37966,
+    /// CVE-2026-20833). Session keys never.
+    pub allow_rc4: bool,
+    /// Whose NT hash is put into the ticket of a sign-in by key, sealed for the client alone (MS-PAC 2.6).
+    pub nt_hash_release: NtHashRelease,
+    /// Sign-ins by key need a freshness token (RFC 8070), so that a signature that was made yesterday is worth nothing.
+    pub require_freshness: bool,
+    /// So many sign-ins by key are worked on for one source in a second, and four times as many at once.
+    pub pkinit_per_source_per_s: Option<u32>,
+}
+
+/// Whose NT hash a sign-in by key hands out. It is what a password is made of: whoever has it can use NTLM for as long as
+/// the password lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NtHashRelease {
+    /// Nobody's.
+    #[default]
+    Never,
+    /// Of accounts that sign in by key only (SMARTCARD_REQUIRED), whose hash belongs to no password that is typed.
+    KeyOnlyAccounts,
+    /// Everybody's, as Windows does, except for privileged accounts.
+    Unprivileged,
 }
 
 impl Settings {
@@ -46,6 +68,10 @@ impl Settings {
             ],
             allow_missing_authenticator_checksum: false,
             key_list: KeyListPolicy::default(),
+            allow_rc4: false,
+            nt_hash_release: NtHashRelease::Never,
+            require_freshness: false,
+            pkinit_per_source_per_s: Some(100),
         }
     }
 

@@ -113,6 +113,10 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let session = Key::generate(session_type, asked.entropy)?;
     let encrypted_padata = key_list(asked, &proven, &service)?;
     let (reply_key, reply_usage) = proven.reply_key();
+    let strengthened = match asked.armour {
+        Some(armour) => Some(armour.strengthen(reply_key, asked.entropy)?),
+        None => None,
+    };
     let sname = canonical_service(body, &service, &kdc.settings.realm, wanted);
     let issue = Issue {
         kind: RequestKind::Tgs,
@@ -131,6 +135,7 @@ pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
         padata: subject.padata,
         encrypted_padata,
         reply_key,
+        strengthened,
         reply_kvno: None,
         reply_usage,
     };

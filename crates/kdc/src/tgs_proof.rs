@@ -13,6 +13,7 @@ use types::Timestamp;
 
 use crate::accounts::Account;
 use crate::event::Event;
+use crate::fast;
 use crate::kdc::{Asked, Kdc};
 use crate::names;
 use crate::pac::PacDraft;
@@ -36,7 +37,7 @@ pub(crate) struct Proven {
 
 impl Proven {
     pub(crate) fn check(asked: &mut Asked<'_>) -> Result<Self, Refusal> {
-        let value = asked.request.padata(PaType::PA_TGS_REQ).ok_or_else(|| {
+        let value = asked.outer.padata(PaType::PA_TGS_REQ).ok_or_else(|| {
             let code = ErrorCode::KDC_ERR_PADATA_TYPE_NOSUPP;
             Refusal::new(code, "the request has no ticket")
         })?;
@@ -100,7 +101,7 @@ pub(crate) fn opening_key(asked: &Asked<'_>, ticket: &Ticket) -> Result<Arc<Key>
 /// The key that a ticket granting ticket of this realm was sealed with, and whose it is. The upper half of the version
 /// names a read-only server, 0 the domain; the lower half must be one of its versions exactly, and a missing version
 /// means the domain's current key.
-fn opening(
+pub(crate) fn opening(
     asked: &Asked<'_>,
     ticket: &Ticket,
 ) -> Result<(Arc<Key>, Option<Arc<ReadOnlyServer>>), Refusal> {
@@ -237,12 +238,13 @@ fn check_authenticator(
         let why = format!("the client's clock is {apart_s} s away");
         return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
     }
+    fast::check_use(asked, ticket, &authenticator)?;
     match &authenticator.cksum {
         Some(checksum) => checksum
             .verify(
                 session,
                 KeyUsage::TGS_REQ_CHECKSUM,
-                &[asked.request.raw_body()],
+                &[asked.outer.raw_body()],
             )
             .map_err(bad_checksum)?,
         None if settings.allow_missing_authenticator_checksum => {

@@ -11,6 +11,8 @@ use kerberos::messages::{
 use types::{Entropy, Timestamp};
 
 use crate::accounts::{Account, AccountKind};
+use crate::encryption;
+use crate::fast::{Finished, Strengthened};
 use crate::names::{Role, Service};
 use crate::pac::PacDraft;
 use crate::refusal::Refusal;
@@ -40,8 +42,13 @@ impl Ceiling {
         now: Timestamp,
     ) -> Self {
         let life = |realm_s: i64| {
-            let s = client.policy.ticket_lifetime_s_max.unwrap_or(realm_s);
-            now.plus_seconds(s.min(realm_s))
+            let own_s = client.policy.ticket_lifetime_s_max.unwrap_or(realm_s);
+            let protected_s = if client.is_protected() {
+                PROTECTED_LIFETIME_S
+            } else {
+                realm_s
+            };
+            now.plus_seconds(own_s.min(protected_s).min(realm_s))
         };
         let end = match role {
             Role::ChangePassword => now.plus_seconds(CHANGE_PASSWORD_S),
@@ -114,8 +121,8 @@ pub(crate) fn sealing_key(settings: &Settings, account: &Account) -> Result<Seal
         Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
     };
     let set = account.current().ok_or_else(nothing)?;
-    let allowed = settings.encryption_types.iter();
-    let key = allowed.filter_map(|etype| set.of_type(*etype)).next();
+    let mut allowed = encryption::key_types(settings, account).into_iter();
+    let key = allowed.find_map(|etype| set.of_type(etype));
     let kvno = match account.kind {
         AccountKind::Krbtgt(rodc) => Kvno {
             rodc,
@@ -140,13 +147,9 @@ pub(crate) fn session_type(
     offered: &[EncryptionType],
     service: &Account,
 ) -> Result<EncryptionType, Refusal> {
-    let set = service.current();
-    settings
-        .encryption_types
-        .iter()
-        .copied()
-        .filter(|etype| offered.contains(etype))
-        .find(|etype| set.is_some_and(|set| set.of_type(*etype).is_some()))
+    encryption::session_types(settings, service)
+        .into_iter()
+        .find(|etype| offered.contains(etype))
         .ok_or_else(|| {
             let why = format!("none of the offered encryption types {offered:?} is allowed here");
             Refusal::new(ErrorCode::KDC_ERR_ETYPE_NOSUPP, why)
@@ -171,6 +174,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) padata: Vec<PaData>,
     pub(crate) encrypted_padata: Vec<PaData>,
     pub(crate) reply_key: &'a Key,
+    /// Seals the reply instead of `reply_key`, where the request had an armour.
+    pub(crate) strengthened: Option<Strengthened<'a>>,
     pub(crate) reply_kvno: Option<Kvno>,
     pub(crate) reply_usage: KeyUsage,
 }
@@ -231,19 +236,32 @@ impl Issue<'_> {
             RequestKind::As => enc_part.to_as_reply()?,
             RequestKind::Tgs => enc_part.to_tgs_reply()?,
         };
+        let ticket = Ticket {
+            tkt_vno: 5,
+            realm: realm.clone(),
+            sname: self.sname,
+            enc_part: sealed,
+        };
+        let (mut padata, mut outside) = (self.padata, (realm.clone(), self.cname.clone()));
+        if let Some(strengthened) = &self.strengthened {
+            let about = Finished {
+                ticket: &ticket,
+                crealm: &realm,
+                cname: &self.cname,
+                now: self.life.start,
+            };
+            padata = vec![strengthened.wrap(padata, &about, entropy)?];
+            outside = strengthened.names_outside(&realm, &self.cname);
+        }
+        let stronger = self.strengthened.as_ref();
         let reply = KdcReply {
             kind: self.kind,
-            padata: self.padata,
-            crealm: realm.clone(),
-            cname: self.cname,
-            ticket: Ticket {
-                tkt_vno: 5,
-                realm,
-                sname: self.sname,
-                enc_part: sealed,
-            },
+            padata,
+            crealm: outside.0,
+            cname: outside.1,
+            ticket,
             enc_part: EncryptedData::seal(
-                self.reply_key,
+                stronger.map_or(self.reply_key, |stronger| &stronger.key),
                 self.reply_kvno,
                 self.reply_usage,
                 &plain,
@@ -261,6 +279,9 @@ fn no_transit() -> TransitedEncoding {
         contents: Vec::new().into(),
     }
 }
+
+/// What Protected Users get.
+const PROTECTED_LIFETIME_S: i64 = 4 * 3600;
 
 /// Tickets for changing a password live this long at most, and no ticket with so little left is taken for a ticket
 /// granting one (CVE-2022-2031: both are sealed with the same key, and the name outside is not protected).

@@ -35,7 +35,7 @@ impl Door {
         entropy: &mut dyn Entropy,
     ) -> Answer {
         match self {
-            Self::Tickets => kdc.answer(message, now, entropy),
+            Self::Tickets => kdc.answer_from(Some(client.ip()), message, now, entropy),
             Self::Passwords => {
                 let ends = Ends {
                     client: client.ip(),

@@ -36,6 +36,7 @@ pub(crate) struct Realm {
     pub(crate) now: Timestamp,
     pub(crate) entropy: SeededEntropy,
     pub(crate) events: Vec<Event>,
+    pub(crate) source: Option<std::net::IpAddr>,
     nonce: i64,
 }
 
@@ -82,6 +83,7 @@ impl Realm {
             now: Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").unwrap(),
             entropy,
             events: Vec::new(),
+            source: None,
             nonce: 1,
         }
     }
@@ -111,7 +113,9 @@ impl Realm {
 
     /// The reply's bytes or the error.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, Box<KrbError>> {
-        let answer = self.kdc.answer(request, self.now, &mut self.entropy);
+        let answer = self
+            .kdc
+            .answer_from(self.source, request, self.now, &mut self.entropy);
         self.events.extend(answer.events);
         let reply = answer.reply.expect("an answer");
         match KrbError::from_der(&reply) {

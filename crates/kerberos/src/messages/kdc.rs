@@ -112,6 +112,21 @@ impl KdcRequest {
         })
     }
 
+    /// A request whose body stands by itself, as in a FAST armour (RFC 6113 5.4.2).
+    pub fn from_parts(
+        kind: RequestKind,
+        padata: Vec<PaData>,
+        raw_body: Vec<u8>,
+    ) -> Result<Self, Malformed> {
+        let body = KdcReqBody::from_der(&raw_body)?;
+        Ok(Self {
+            kind,
+            padata,
+            body,
+            raw_body,
+        })
+    }
+
     /// What is asked for.
     pub fn body(&self) -> &KdcReqBody {
         &self.body
