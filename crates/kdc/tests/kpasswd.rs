@@ -1,5 +1,12 @@
 //! The password service (RFC 3244), each rule in both directions, in bytes and without sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails"
+)]
+
 mod client;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -562,10 +562,28 @@ fn names_and_realms_must_agree() {
     assert_eq!(abroad.unwrap_err(), ErrorCode::KDC_ERR_WRONG_REALM);
     let abroad = realm.sign_in_as("testuser", PASSWORD, |b, _| b.realm = "OTHER".into());
     assert_eq!(abroad.unwrap_err(), ErrorCode::KDC_ERR_WRONG_REALM);
+    // And nobody is sent here, or anywhere.
+    let key = realm.key_of("testuser", PASSWORD);
+    let request = realm.as_req("testuser", &key, |b, _| b.realm = "OTHER".into());
+    assert_eq!(realm.ask(&request).unwrap_err().crealm, None);
     let netbios = realm.sign_in_as("testuser", PASSWORD, |b, _| b.realm = "corp".into());
     assert!(netbios.is_ok());
     let unknown = realm.ticket(&tgt, "krbtgt/OTHER.EXAMPLE");
     assert_eq!(unknown.unwrap_err(), ErrorCode::KDC_ERR_S_PRINCIPAL_UNKNOWN);
+    // The realm's own service under its short name, and the name that it has, where the client takes another one.
+    let short = realm.ticket(&tgt, "krbtgt/CORP").unwrap();
+    assert_eq!(
+        short.part.sname,
+        PrincipalName::new(NameType::NT_SRV_INST, ["krbtgt", "CORP"])
+    );
+    let canonical = realm.ticket_with(&tgt, "krbtgt/CORP", |draft| {
+        draft.body.kdc_options = KdcOptions::CANONICALIZE;
+    });
+    assert_eq!(canonical.unwrap().part.sname, PrincipalName::krbtgt(REALM));
+    let validate = realm.ticket_with(&tgt, &format!("krbtgt/{REALM}"), |draft| {
+        draft.body.kdc_options = KdcOptions::VALIDATE;
+    });
+    assert_eq!(validate.unwrap_err(), ErrorCode::KDC_ERR_BADOPTION);
     // By its account name krbtgt is no service: that would hand out tickets under its key.
     let by_name = realm.ticket(&tgt, "krbtgt");
     assert_eq!(by_name.unwrap_err(), ErrorCode::KDC_ERR_S_PRINCIPAL_UNKNOWN);
