@@ -176,6 +176,11 @@ impl Directory {
         Guid::v4(bytes)
     }
 
+    /// Random bytes.
+    pub(crate) fn fill_random(&self, bytes: &mut [u8]) {
+        locked(&self.0.entropy).fill(bytes);
+    }
+
     /// Rounds of PBKDF2 for new verifiers.
     pub(crate) fn password_rounds(&self) -> u32 {
         self.0.passwords.rounds

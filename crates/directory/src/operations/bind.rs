@@ -71,8 +71,40 @@ pub(crate) fn session_of(directory: &Directory, sid: &Sid) -> Result<Session, Er
     session(directory, &snapshot, &account)
 }
 
+/// A session of the account that a Kerberos ticket proves. What a password must do is the KDC's business.
+pub(crate) fn session_by_ticket(directory: &Directory, sid: &Sid) -> Result<Session, Error> {
+    let snapshot = directory.snapshot();
+    let account = match snapshot.find(&Name::Sid(sid.clone()), false) {
+        Err(Error::NoSuchObject { .. }) => {
+            return Err(Error::Credentials(LogonError::NO_SUCH_USER));
+        }
+        found => found?,
+    };
+    if account::kind(snapshot.schema, account.class()).is_none() {
+        return Err(Error::Credentials(LogonError::NO_SUCH_USER));
+    }
+    check_standing(&snapshot, directory, &account)?;
+    session(directory, &snapshot, &account)
+}
+
 /// Rules that are told only to those who know the password.
 fn check_account(
+    snapshot: &Snapshot,
+    directory: &Directory,
+    account: &Object,
+) -> Result<(), Error> {
+    check_standing(snapshot, directory, account)?;
+    let known = snapshot.schema.known();
+    let control = account.number(known.user_account_control).unwrap_or(0);
+    let must_change = account.number(known.pwd_last_set) == Some(0);
+    if must_change && control & account::PASSWORD_DOES_NOT_EXPIRE == 0 {
+        return Err(Error::Credentials(LogonError::PASSWORD_MUST_CHANGE));
+    }
+    Ok(())
+}
+
+/// Whether the account may sign in at all.
+fn check_standing(
     snapshot: &Snapshot,
     directory: &Directory,
     account: &Object,
@@ -87,9 +119,6 @@ fn check_account(
         number(known.account_expires).filter(|ticks| !matches!(*ticks, 0 | account::NEVER));
     if expires.is_some_and(|ticks| ticks <= directory.now().ticks()) {
         return Err(Error::Credentials(LogonError::ACCOUNT_EXPIRED));
-    }
-    if number(known.pwd_last_set) == Some(0) && control & account::PASSWORD_DOES_NOT_EXPIRE == 0 {
-        return Err(Error::Credentials(LogonError::PASSWORD_MUST_CHANGE));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use events::Record;
 
-pub(crate) use bind::{session_of, simple_bind};
+pub(crate) use bind::{session_by_ticket, session_of, simple_bind};
 pub(crate) use compare::compare;
 pub(crate) use password::{NewPassword, PasswordPolicy, Random};
 pub use principal::{Principal, PrincipalName, Principals, ReadOnlyController};

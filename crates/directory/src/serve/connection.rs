@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::conversation::{Conversation, Step};
 use super::reply;
+use super::sasl::Layer;
 use super::server::{Shared, accept_tls};
 use super::work::Work;
 
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     /// Their length on the wire.
     queued_length: usize,
     out: Vec<u8>,
+    /// What signs or seals both directions.
+    layer: Option<Box<Layer>>,
 }
 
 /// Why a stream is given back.
@@ -56,6 +59,7 @@ impl Connection {
             queue: VecDeque::new(),
             queued_length: 0,
             out: Vec::new(),
+            layer: None,
         }
     }
 
@@ -106,6 +110,11 @@ impl Connection {
                             return Ok(End::Closed);
                         }
                     }
+                    Step::Secure(layer) => {
+                        // The reply itself travels as everything before it did.
+                        self.flush(stream).await?;
+                        self.secure(layer)?;
+                    }
                     Step::StartTls => {
                         self.flush(stream).await?;
                         // Bytes that follow in clear text would be taken for the client's own words inside TLS.
@@ -126,6 +135,20 @@ impl Connection {
                 return Ok(End::Closed);
             }
         }
+    }
+
+    /// Puts a layer into effect.
+    fn secure(&mut self, mut layer: Box<Layer>) -> io::Result<()> {
+        // What came before the reply was not wrapped in the layer, and must not be taken for something that was.
+        let is_amid = self.layer.as_ref().is_some_and(|layer| layer.is_amid());
+        if !self.queue.is_empty() || is_amid || (self.layer.is_some() && self.framer.pending() > 0)
+        {
+            return Err(io::Error::other("the client did not wait for its bind"));
+        }
+        layer.input().extend(self.framer.take_rest());
+        layer.open(self.framer.input())?;
+        self.layer = Some(layer);
+        Ok(())
     }
 
     /// The next message that is complete; an error is the last thing to send.
@@ -155,20 +178,22 @@ impl Connection {
         let anonymous = self.conversation.session.is_anonymous();
         let limit = self.conversation.limits().message_length_max;
         let framer = &mut self.framer;
-        if framer.pending() == 0 {
+        let layer = &mut self.layer;
+        let is_amid = layer.as_ref().is_some_and(|layer| layer.is_amid());
+        if framer.pending() == 0 && !is_amid {
             let time_max = if anonymous {
                 options.receive_time_max
             } else {
                 options.idle_time_max
             };
-            if timeout(time_max, read(stream, framer)).await?? == 0 {
+            if timeout(time_max, read(stream, framer, layer)).await?? == 0 {
                 return Ok(Input::Ended);
             }
         }
         // One clock for the whole rest: a client that sends a byte now and then does not start it anew.
         let rest = async {
             while framer.waits(limit) {
-                if read(stream, framer).await? == 0 {
+                if read(stream, framer, layer).await? == 0 {
                     return Ok(Input::Ended);
                 }
             }
@@ -181,8 +206,14 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
+        let wrapped = match &mut self.layer {
+            Some(layer) => Some(layer.close(&self.out, &mut self.shared.sasl.entropy())?),
+            None => None,
+        };
         let sent = async {
-            stream.write_all(&self.out).await?;
+            stream
+                .write_all(wrapped.as_ref().unwrap_or(&self.out))
+                .await?;
             stream.flush().await
         };
         timeout(self.shared.options.send_time_max, sent).await??;
@@ -240,7 +271,7 @@ impl Connection {
                     alarm_rang = true;
                     stop.store(true, Ordering::Relaxed);
                 }
-                read = read(stream, &mut self.framer), if listens => {
+                read = read(stream, &mut self.framer, &mut self.layer), if listens => {
                     if read? == 0 {
                         return Ok(Input::Ended);
                     }
@@ -310,10 +341,22 @@ impl Drop for StopOnDrop {
     }
 }
 
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, framer: &mut Framer) -> io::Result<usize> {
-    let input = framer.input();
+/// Reads what is there, through the layer where there is one. Memory grows by what arrives, not by what is announced.
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    framer: &mut Framer,
+    layer: &mut Option<Box<Layer>>,
+) -> io::Result<usize> {
+    let input = match layer {
+        Some(layer) => layer.input(),
+        None => framer.input(),
+    };
     input.reserve(READ_LENGTH);
-    stream.read_buf(input).await
+    let count = stream.read_buf(input).await?;
+    if let Some(layer) = layer {
+        layer.open(framer.input())?;
+    }
+    Ok(count)
 }
 
 /// Comes true after `time`, or never.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use ldap::diagnostic::{Dsid, LogonError, win32};
 use ldap::{
-    Authentication, BindRequest, CompareRequest, Control, ExtendedRequest, LdapResult, Limits,
-    Message, Operation, ResultCode, extended,
+    Authentication, BindRequest, BindResponse, CompareRequest, Control, ExtendedRequest,
+    LdapResult, Limits, Message, Operation, ResultCode, extended,
 };
 use types::Secret;
 
 use super::controls::Asked;
 use super::reply;
+use super::sasl::{self, Layer, Mechanism, Negotiation, Progress, SignedIn};
 use super::server::Shared;
 use super::work::{Outcome, Work};
 use super::{search, write};
@@ -24,6 +25,8 @@ pub(super) enum Step {
     Done,
     /// Do this on a thread that may wait, then call [`Conversation::finish`].
     Work(Work),
+    /// Send the buffer, then let the layer sign or seal everything else.
+    Secure(Box<Layer>),
     /// Send the buffer, then begin TLS.
     StartTls,
     /// Send the buffer, then hang up.
@@ -40,6 +43,12 @@ pub(super) struct Conversation {
     peer: IpAddr,
     remote: Arc<str>,
     encrypted: bool,
+    /// A SASL layer is in effect.
+    is_layered: bool,
+    /// A SASL layer seals.
+    is_sealed: bool,
+    /// A SASL bind that has begun.
+    negotiation: Option<Negotiation>,
 }
 
 impl Conversation {
@@ -52,6 +61,9 @@ impl Conversation {
             peer,
             remote,
             encrypted: false,
+            is_layered: false,
+            is_sealed: false,
+            negotiation: None,
         }
     }
 
@@ -77,11 +89,16 @@ impl Conversation {
             operation,
             controls,
         } = message;
+        // Whatever else comes, a bind that had begun is over (RFC 4511 4.2.1).
+        let negotiation = self.negotiation.take();
         match operation {
             Operation::UnbindRequest => Step::Close,
             // What an abandon could stop runs in the shell, which looks for abandons itself.
-            Operation::AbandonRequest(_) => Step::Done,
-            Operation::BindRequest(bind) => self.bind(id, bind, &controls, out),
+            Operation::AbandonRequest(_) => {
+                self.negotiation = negotiation;
+                Step::Done
+            }
+            Operation::BindRequest(bind) => self.bind(id, bind, &controls, negotiation, out),
             Operation::ExtendedRequest(request) => self.extended(id, &request, &controls, out),
             Operation::SearchRequest(search) => search::take(self, id, search, &controls, out),
             Operation::CompareRequest(compare) => {
@@ -111,7 +128,7 @@ impl Conversation {
                 let result = match session {
                     Ok(session) => {
                         let remote = Arc::clone(&self.remote);
-                        self.session = session.with_remote(remote).with_secure(self.encrypted);
+                        self.session = session.with_remote(remote).with_secure(self.is_private());
                         LdapResult::success()
                     }
                     Err(error) => {
@@ -132,18 +149,42 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether nobody on the way can read along.
+    fn is_private(&self) -> bool {
+        self.encrypted || self.is_sealed
+    }
+
     fn bind(
         &mut self,
         id: u32,
         bind: BindRequest,
         controls: &[Control],
+        negotiation: Option<Negotiation>,
         out: &mut Vec<u8>,
     ) -> Step {
         // From here on the old identity is gone, whatever comes of the new one (RFC 4511 4.2.1).
         self.session = Session::anonymous()
             .with_remote(Arc::clone(&self.remote))
-            .with_secure(self.encrypted);
-        match self.judge_bind(bind, controls) {
+            .with_secure(self.is_private());
+        let checked = self.check_version(&bind, controls);
+        if let (
+            Ok(()),
+            Authentication::Sasl {
+                mechanism,
+                credentials,
+            },
+        ) = (&checked, &bind.authentication)
+            && let Some(mechanism) = Mechanism::named(mechanism)
+            && self.shared.sasl.is_ready()
+        {
+            // Another mechanism begins anew (RFC 4513 5.2.1.2).
+            let negotiation = negotiation
+                .filter(|begun| begun.mechanism() == mechanism)
+                .unwrap_or_else(|| Negotiation::new(mechanism));
+            let token = credentials.as_ref().map(|token| token.expose().as_slice());
+            return self.sasl(id, negotiation, token.unwrap_or_default(), out);
+        }
+        match checked.and_then(|()| self.judge_bind(bind)) {
             Ok(Some((name, password))) => Step::Work(Work::Bind { id, name, password }),
             Ok(None) => {
                 reply::send(out, id, reply::bind_response(LdapResult::success()));
@@ -156,12 +197,55 @@ impl Conversation {
         }
     }
 
-    /// The name and password to try; `None` for an anonymous bind.
-    fn judge_bind(
-        &self,
-        bind: BindRequest,
-        controls: &[Control],
-    ) -> Result<Option<Credentials>, LdapResult> {
+    /// One step of a bind with Kerberos.
+    fn sasl(&mut self, id: u32, negotiation: Negotiation, token: &[u8], out: &mut Vec<u8>) -> Step {
+        let context = sasl::Context {
+            service: &self.shared.sasl,
+            wire: sasl::Wire {
+                client: self.peer,
+                is_tls: self.encrypted,
+            },
+            receive_max: self.shared.options.limits.message_length_max,
+        };
+        let (result, token, layer) = match negotiation.step(context, token) {
+            Ok(Progress::Continue(negotiation, token)) => {
+                self.negotiation = Some(negotiation);
+                (
+                    LdapResult::new(ResultCode::SASL_BIND_IN_PROGRESS),
+                    token,
+                    None,
+                )
+            }
+            Ok(Progress::Done(signed_in)) => {
+                let SignedIn {
+                    session,
+                    layer,
+                    token,
+                } = *signed_in;
+                // A layer stays until another takes its place (RFC 4422 3.7, MS-ADTS 5.1.2.1).
+                if let Some(layer) = &layer {
+                    self.is_layered = true;
+                    self.is_sealed = layer.seals();
+                }
+                self.session = session
+                    .with_remote(Arc::clone(&self.remote))
+                    .with_secure(self.is_private());
+                (LdapResult::success(), token, layer)
+            }
+            Err(refused) => {
+                tracing::debug!(remote = %self.remote, %refused, "Bind refused");
+                (refused.to_result(), None, None)
+            }
+        };
+        let reply = BindResponse {
+            result,
+            server_credentials: token,
+        };
+        reply::send(out, id, Operation::BindResponse(reply));
+        layer.map_or(Step::Done, |layer| Step::Secure(Box::new(layer)))
+    }
+
+    fn check_version(&self, bind: &BindRequest, controls: &[Control]) -> Result<(), LdapResult> {
         Asked::read(controls)?;
         if bind.version != 3 {
             let comment = "The server supports version 3 of the protocol";
@@ -172,6 +256,11 @@ impl Conversation {
                 comment,
             ));
         }
+        Ok(())
+    }
+
+    /// The name and password to try; `None` for an anonymous bind.
+    fn judge_bind(&self, bind: BindRequest) -> Result<Option<Credentials>, LdapResult> {
         let Authentication::Simple(password) = bind.authentication else {
             return Err(reply::head_refusal(
                 ResultCode::AUTH_METHOD_NOT_SUPPORTED,
@@ -185,7 +274,7 @@ impl Conversation {
             return Ok(None);
         }
         let private =
-            self.encrypted || self.peer.is_loopback() || self.shared.options.clear_text_binds;
+            self.is_private() || self.peer.is_loopback() || self.shared.options.clear_text_binds;
         if !private {
             return Err(reply::head_refusal(
                 ResultCode::STRONGER_AUTH_REQUIRED,
@@ -234,6 +323,13 @@ impl Conversation {
         let oid = Some(extended::START_TLS);
         let (result, step) = if self.encrypted {
             let comment = "TLS or SSL already in effect";
+            let code = ResultCode::OPERATIONS_ERROR;
+            let result =
+                reply::head_refusal(code, ERROR_DS_OPERATIONS_ERROR, Dsid::SESSION, comment);
+            (result, Step::Done)
+        } else if self.is_layered {
+            // MS-ADTS 5.1.2.1: the two are not to be mixed.
+            let comment = "signing or sealing is already in effect";
             let code = ResultCode::OPERATIONS_ERROR;
             let result =
                 reply::head_refusal(code, ERROR_DS_OPERATIONS_ERROR, Dsid::SESSION, comment);

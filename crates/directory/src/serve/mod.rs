@@ -4,8 +4,9 @@
 //! - `conversation` is the core: messages in, replies and [`work`] out, no sockets and no clock.
 //! - `connection` is the shell: framing, TLS, time-outs, and the threads that do the work.
 //!
-//! Deliberately absent: opening sockets; SASL mechanisms and Sicily binds, which come with Kerberos and NTLM;
-//! server side sorting, DirSync and notifications, so the rootDSE does not offer them.
+//! - `sasl` signs in with Kerberos, and signs or seals what follows.
+//!
+//! Deliberately absent: opening sockets; Sicily binds and NTLM; the SASL mechanism EXTERNAL; server side sorting, DirSync and notifications, so the rootDSE does not offer them.
 
 mod connection;
 mod controls;
@@ -13,6 +14,7 @@ mod conversation;
 mod options;
 mod reply;
 mod root_dse;
+mod sasl;
 mod search;
 mod server;
 mod subschema;
@@ -23,4 +25,5 @@ mod write;
 mod tests;
 
 pub use options::Options;
+pub use sasl::KerberosRules;
 pub use server::{Server, Transport};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ldap::Limits;
 
+use super::KerberosRules;
 use crate::SignIns;
 
 /// How the server behaves.
@@ -16,6 +17,8 @@ pub struct Options {
     pub clear_text_binds: bool,
     /// Who counts wrong passwords and says which accounts are locked; without one no account is ever locked here.
     pub sign_ins: Option<Arc<dyn SignIns>>,
+    /// Binds with tickets.
+    pub kerberos: KerberosRules,
     /// MaxPageSize: most entries of one page, and of a search without pages.
     pub page_size_max: usize,
     /// MaxQueryDuration.
@@ -42,6 +45,7 @@ impl Default for Options {
             tls: None,
             clear_text_binds: false,
             sign_ins: None,
+            kerberos: KerberosRules::default(),
             page_size_max: 1000,
             search_time_max: Duration::from_secs(120),
             idle_time_max: Duration::from_secs(900),

@@ -1,6 +1,7 @@
 //! The rootDSE: what this server is and can do (MS-ADTS 3.1.1.3.2). Read without signing in.
 //!
-//! It offers what is really there: controls of [`SUPPORTED`], StartTLS only with a certificate, no SASL mechanism.
+//! It offers what is really there: controls of [`SUPPORTED`], StartTLS only with a certificate, SASL mechanisms only
+//! when the server has Kerberos keys.
 
 use std::borrow::Cow;
 
@@ -8,6 +9,7 @@ use ldap::extended;
 
 use super::controls::SUPPORTED;
 use super::conversation::Conversation;
+use super::sasl::Mechanism;
 use super::search::{self, MadeUp};
 use super::subschema;
 use crate::Naming;
@@ -54,12 +56,18 @@ fn common(conversation: &Conversation) -> MadeUp {
     if shared.options.tls.is_some() {
         extensions.push(extended::START_TLS);
     }
-    vec![
+    let mut capabilities = CAPABILITIES.to_vec();
+    let mut mechanisms = Vec::new();
+    if shared.sasl.is_ready() {
+        capabilities.push(LDAP_INTEGRITY);
+        mechanisms.extend(Mechanism::NAMES);
+    }
+    let mut entry = vec![
         ("currentTime", one(now)),
         ("supportedLDAPVersion", words(&["3"])),
         ("supportedControl", words(SUPPORTED)),
         ("supportedExtension", words(&extensions)),
-        ("supportedCapabilities", words(CAPABILITIES)),
+        ("supportedCapabilities", words(&capabilities)),
         ("supportedLDAPPolicies", words(POLICIES)),
         ("highestCommittedUSN", one(usn.to_string())),
         // DS_BEHAVIOR_WIN2016 (MS-ADTS 6.1.4.2).
@@ -68,7 +76,11 @@ fn common(conversation: &Conversation) -> MadeUp {
         ("domainControllerFunctionality", words(&["7"])),
         ("isSynchronized", words(&["TRUE"])),
         ("isGlobalCatalogReady", words(&["TRUE"])),
-    ]
+    ];
+    if !mechanisms.is_empty() {
+        entry.push(("supportedSASLMechanisms", words(&mechanisms)));
+    }
+    entry
 }
 
 fn add_naming(entry: &mut MadeUp, conversation: &Conversation, naming: &Naming) {
@@ -117,7 +129,7 @@ fn words(values: &[&'static str]) -> Vec<Cow<'static, [u8]>> {
 }
 
 /// MS-ADTS 3.1.1.3.4.3: an Active Directory, of Windows 2000, Server 2003 (V51), 2008 (V61), 2008 R2 (V61R2) and 2012
-/// (W8) ways. Signing and sealing (.1791) is left out: it needs a SASL mechanism.
+/// (W8) ways.
 const CAPABILITIES: &[&str] = &[
     "1.2.840.113556.1.4.800",
     "1.2.840.113556.1.4.1670",
@@ -125,6 +137,9 @@ const CAPABILITIES: &[&str] = &[
     "1.2.840.113556.1.4.2080",
     "1.2.840.113556.1.4.2237",
 ];
+
+/// Signing and sealing, and binds after it (V51LDAP_INTEG).
+const LDAP_INTEGRITY: &str = "1.2.840.113556.1.4.1791";
 
 /// Policies of MS-ADTS 3.1.1.3.4.6 that `Options` has.
 const POLICIES: &[&str] = &[

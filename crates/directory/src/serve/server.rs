@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
-use super::{Options, reply, subschema};
+use super::{Options, reply, sasl, subschema};
 use crate::Directory;
 use ldap::ResultCode;
 
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     pub(super) searches: Arc<Semaphore>,
     pub(super) connections: Arc<Semaphore>,
     pub(super) subschema: subschema::Cell,
+    pub(super) sasl: sasl::Service,
 }
 
 impl Server {
@@ -52,6 +53,7 @@ impl Server {
         let (jobs, searches) = (seats(options.jobs_max), seats(options.jobs_max));
         let connections = seats(options.connections_max);
         let subschema = subschema::Cell::new();
+        let sasl = sasl::Service::new(&directory, options.kerberos.clone());
         Self {
             shared: Arc::new(Shared {
                 directory,
@@ -60,6 +62,7 @@ impl Server {
                 searches,
                 connections,
                 subschema,
+                sasl,
             }),
         }
     }

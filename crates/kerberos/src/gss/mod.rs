@@ -1,16 +1,21 @@
 //! GSS-API tokens of Kerberos (RFC 4121) and SPNEGO (RFC 4178), as LDAP, HTTP and SMB carry them.
 //!
 //! [`MechToken`] frames AP-REQ and AP-REP, [`NegToken`] negotiates, [`GssChecksum`] is what an initiator says in its
-//! authenticator, [`PerMessage`] wraps and signs after that, [`SaslLayer`] is the last word of SASL GSSAPI.
+//! authenticator, [`Accepted`] is the context that comes of it, [`PerMessage`] wraps and signs after that, [`SaslLayer`]
+//! is the last word of SASL GSSAPI.
 //!
-//! Deliberately absent: per-message tokens with RC4 keys (RFC 4757), NTLM, and the context's state machine.
+//! Deliberately absent: per-message tokens with RC4 keys (RFC 4757), NTLM, and DCE style.
 
+mod acceptor;
+mod bindings;
 mod checksum;
 mod framing;
 mod per_message;
 mod sasl;
 mod spnego;
 
+pub use acceptor::Accepted;
+pub use bindings::tls_server_end_point;
 pub use checksum::{GssChecksum, GssFlags};
 pub use framing::{Mech, MechToken, TokenKind};
 pub use per_message::{PerMessage, Protection, Role};
