@@ -16,6 +16,7 @@ mod keys;
 mod lab;
 mod softkey;
 mod sync;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ enum Command {
     Lab(lab::Command),
     Softkey(softkey::Command),
     Sync(sync::Command),
+    Trust(trust::Command),
 }
 
 fn main() -> ExitCode {
@@ -104,6 +106,7 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
         Some(Command::Lab(command)) => lab::run(command, shell),
         Some(Command::Softkey(command)) => softkey::run(command, shell),
         Some(Command::Sync(command)) => sync::run(command, shell),
+        Some(Command::Trust(command)) => trust::run(command, shell),
         None => {
             shell.line(Cli::command().render_long_help())?;
             Ok(Exit::Good)
