@@ -22,6 +22,11 @@ use types::{Clock, SeededEntropy, VirtualClock};
 /// A served realm in which `many` is in four hundred groups, and an AS request for it.
 async fn served() -> (watch::Sender<bool>, TcpStream, UdpSocket, Vec<u8>) {
     let mut realm = Realm::new();
+    let request = request_of_many(&mut realm);
+    serve(realm, request).await
+}
+
+fn request_of_many(realm: &mut Realm) -> Vec<u8> {
     realm
         .accounts
         .add("many", PASSWORD, &[], |account| {
@@ -30,7 +35,13 @@ async fn served() -> (watch::Sender<bool>, TcpStream, UdpSocket, Vec<u8>) {
         })
         .unwrap();
     let key = realm.key_of("many", PASSWORD);
-    let request = realm.as_req("many", &key, |_, _| {});
+    realm.as_req("many", &key, |_, _| {})
+}
+
+async fn serve(
+    realm: Realm,
+    request: Vec<u8>,
+) -> (watch::Sender<bool>, TcpStream, UdpSocket, Vec<u8>) {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new(realm.now));
     let (sender, stop) = watch::channel(false);
     let around = Surroundings {
@@ -112,4 +123,64 @@ async fn what_is_no_request_ends_the_connection_and_nothing_else() {
         "the junk got no answer"
     );
     stop.send(true).unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_fits_comes_by_datagram() {
+    let mut realm = Realm::new();
+    let key = realm.key_of("testuser", PASSWORD);
+    let request = realm.as_req("testuser", &key, |_, _| {});
+    let (_stop, _, socket, request) = serve(realm, request).await;
+    socket.send(&request).await.unwrap();
+    let mut buffer = vec![0; 64 * 1024];
+    let length = socket.recv(&mut buffer).await.unwrap();
+    assert!(length <= 4096, "{length}");
+    assert!(KdcReply::from_der(&buffer[..length]).is_ok());
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_off_harms_nobody_else() {
+    let (_stop, mut good, _, request) = served().await;
+    let address = good.peer_addr().unwrap();
+    let mut waiting = Vec::new();
+    // They announce as much as there may be, and send one byte.
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(&[&(128 * 1024_u32).to_be_bytes()[..], &[0x6A]].concat())
+            .await
+            .unwrap();
+        waiting.push(stream);
+    }
+    assert!(KdcReply::from_der(&exchange(&mut good, &request).await).is_ok());
+    let mut last = waiting.pop().unwrap();
+    last.shutdown().await.unwrap();
+    assert_eq!(last.read(&mut [0]).await.unwrap(), 0, "no answer to a part");
+    drop(waiting);
+    assert!(KdcReply::from_der(&exchange(&mut good, &request).await).is_ok());
+}
+
+#[tokio::test]
+async fn one_source_has_so_many_connections_and_no_more() {
+    let (_stop, first, _, request) = served().await;
+    let address = first.peer_addr().unwrap();
+    let mut seated = vec![first];
+    for _ in 1..256 {
+        seated.push(TcpStream::connect(address).await.unwrap());
+    }
+    let last = seated.last_mut().unwrap();
+    assert!(KdcReply::from_der(&exchange(last, &request).await).is_ok());
+    let mut beyond = TcpStream::connect(address).await.unwrap();
+    let end = beyond.read(&mut [0]).await;
+    assert!(matches!(end, Ok(0) | Err(_)), "closed at once: {end:?}");
+    // A seat that becomes free is taken again, as soon as the server knows of it.
+    drop(seated.remove(0));
+    loop {
+        let mut next = TcpStream::connect(address).await.unwrap();
+        let length = u32::try_from(request.len()).unwrap().to_be_bytes();
+        let framed = [&length, request.as_slice()].concat();
+        if next.write_all(&framed).await.is_ok() && next.read_u32().await.is_ok() {
+            break;
+        }
+    }
 }
