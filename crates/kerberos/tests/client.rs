@@ -6,7 +6,9 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
-use kerberos::client::{ClientError, Credentials, PasswordSignIn, Principal, Step, TgsRequest};
+use kerberos::client::{
+    ClientError, Credentials, KeySignIn, PasswordSignIn, Principal, Step, TgsRequest,
+};
 use kerberos::crypto::{EncryptionType, Key, KeyUsage, string_to_key};
 use kerberos::messages::{
     ApReq, Der, EncKdcRepPart, EncTicketPart, EncryptionKey, ErrorCode, EtypeInfo2Entry, KdcReply,
@@ -232,4 +234,28 @@ fn a_ticket_leads_to_further_ones() {
     let request = KdcRequest::from_der(&request).unwrap();
     let forged = answer(&request, &user_key(), KeyUsage::TGS_REP_SUBKEY, |_| {});
     assert!(matches!(pending.open(&forged), Err(ClientError::Seal(_))));
+}
+
+#[test]
+fn a_freshness_token_comes_with_the_refusal() {
+    let client = Principal::user("testuser", REALM);
+    let mut entropy = SeededEntropy::new(6);
+    let request = KeySignIn::ask_freshness(&client, now(), &mut entropy).unwrap();
+    let request = KdcRequest::from_der(&request).unwrap();
+    assert_eq!(request.padata(PaType::PA_AS_FRESHNESS), Some(&[][..]));
+    let check = |padata: Vec<PaData>, expect: Option<&[u8]>| {
+        let error = error(ErrorCode::KDC_ERR_PREAUTH_REQUIRED);
+        let answer = error.with_method_data(&padata).unwrap().to_der().unwrap();
+        let token = KeySignIn::freshness_token(&answer).unwrap();
+        assert_eq!(token.as_deref(), expect);
+    };
+    let token = |bytes: &[u8]| PaData::new(PaType::PA_AS_FRESHNESS, bytes.to_vec());
+    check(vec![token(b"fresh")], Some(b"fresh"));
+    check(vec![token(b"")], None);
+    check(Vec::new(), None);
+    let other = error(ErrorCode::KDC_ERR_CLIENT_REVOKED).to_der().unwrap();
+    assert!(matches!(
+        KeySignIn::freshness_token(&other),
+        Err(ClientError::Refused(_))
+    ));
 }

@@ -48,7 +48,10 @@ impl<'a> KerberosClient<'a> {
     pub fn sign_in_with_key(&self, user: &str, key: &dyn Sign) -> Result<Credentials, Error> {
         let client = Principal::user(user, self.house.realm());
         let now = self.house.clock().now();
-        let (sign_in, request) = KeySignIn::begin(&client, key, None, now, &mut OsEntropy)?;
+        let asked = KeySignIn::ask_freshness(&client, now, &mut OsEntropy)?;
+        let token = KeySignIn::freshness_token(&self.ask(&asked)?)?;
+        let (sign_in, request) =
+            KeySignIn::begin(&client, key, token.as_deref(), now, &mut OsEntropy)?;
         let answer = self.ask(&request)?;
         let pinned = |certificate: &[u8]| certificate == self.house.kdc_certificate();
         Ok(sign_in.finish(&answer, &pinned)?)

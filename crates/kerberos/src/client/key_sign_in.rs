@@ -4,8 +4,10 @@ use types::{Entropy, Secret, Timestamp};
 
 use super::{ClientError, Credentials, Principal, accept, microseconds};
 use crate::crypto::{Key, KeyUsage};
-use crate::messages::{Der, KdcReply, KdcReqBody, KdcRequest, KerberosTime, PaData, PaType};
-use crate::messages::{PrincipalName, RequestKind};
+use crate::messages::{
+    Der, ErrorCode, KdcReply, KdcReqBody, KdcRequest, KerberosTime, PaData, PaType, PrincipalName,
+    RequestKind,
+};
 use crate::pkinit::{
     AuthPack, DhRepInfo, Digest, Group, KdcDhKeyInfo, Kdf, KdfInput, KeyPair, PaPkAsRep, PaPkAsReq,
     PkAuthenticator, PkinitError, Policy, PublicValue, RsaPublicKey, Sign, SignedData, reply_key,
@@ -21,6 +23,32 @@ pub struct KeySignIn {
 }
 
 impl KeySignIn {
+    /// A request that proves nothing, to be refused: the refusal may bring a freshness token (RFC 8070 2.1).
+    pub fn ask_freshness(
+        client: &Principal,
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<u8>, ClientError> {
+        let body = super::sign_in_body(client, now, entropy);
+        let padata = vec![PaData::new(PaType::PA_AS_FRESHNESS, Vec::new())];
+        Ok(KdcRequest::new(RequestKind::As, padata, body)?.to_der()?)
+    }
+
+    /// The token of such a refusal. A KDC that knows none of it gives none.
+    pub fn freshness_token(answer: &[u8]) -> Result<Option<Vec<u8>>, ClientError> {
+        let error = match super::reply(answer) {
+            Err(ClientError::Refused(error)) => error,
+            Err(error) => return Err(error),
+            Ok(_) => return Err(ClientError::Mismatch("a ticket for no proof at all")),
+        };
+        if error.error_code != ErrorCode::KDC_ERR_PREAUTH_REQUIRED {
+            return Err(ClientError::Refused(error));
+        }
+        let method_data = error.method_data().transpose()?.unwrap_or_default();
+        let token = PaData::find(&method_data, PaType::PA_AS_FRESHNESS);
+        Ok(token.filter(|token| !token.is_empty()).map(<[u8]>::to_vec))
+    }
+
     /// The request, signed by the client's key. `freshness` is the token of an earlier answer (RFC 8070), if there is one.
     pub fn begin(
         client: &Principal,
