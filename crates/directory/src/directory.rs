@@ -266,6 +266,8 @@ impl Directory {
             let ready = Prepared::new(operation, session, &snapshot, policy, &random);
             prepared.push(ready.map_err(|error| (index, error))?);
         }
+        // Not to be held while waiting: the store keeps the pages of every snapshot that somebody has.
+        drop(snapshot);
         let slot = Arc::new(Slot::default());
         let job = Job {
             session: session.clone(),
