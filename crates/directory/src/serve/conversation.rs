@@ -49,7 +49,12 @@ pub(super) struct Conversation {
     is_sealed: bool,
     /// A SASL bind that has begun.
     negotiation: Option<Negotiation>,
+    /// Passwords that were wrong.
+    failures: u32,
 }
+
+/// Whoever is wrong that often must connect again.
+const FAILURES_MAX: u32 = 10;
 
 impl Conversation {
     /// With a client at `peer` (shown as `remote`), which has not said who it is.
@@ -64,6 +69,7 @@ impl Conversation {
             is_layered: false,
             is_sealed: false,
             negotiation: None,
+            failures: 0,
         }
     }
 
@@ -127,11 +133,13 @@ impl Conversation {
             Outcome::Bound { id, session } => {
                 let result = match session {
                     Ok(session) => {
+                        self.shared.throttle.give_back(self.peer);
                         let remote = Arc::clone(&self.remote);
                         self.session = session.with_remote(remote).with_secure(self.is_private());
                         LdapResult::success()
                     }
                     Err(error) => {
+                        self.failures += 1;
                         tracing::debug!(remote = %self.remote, %error, "Bind refused");
                         reply::refusal(&unrevealing(error))
                     }
@@ -162,6 +170,11 @@ impl Conversation {
         negotiation: Option<Negotiation>,
         out: &mut Vec<u8>,
     ) -> Step {
+        if self.failures >= FAILURES_MAX {
+            let comment = "too many failed binds on this connection";
+            out.extend(reply::disconnection(ResultCode::BUSY, comment));
+            return Step::Close;
+        }
         // From here on the old identity is gone, whatever comes of the new one (RFC 4511 4.2.1).
         self.session = Session::anonymous()
             .with_remote(Arc::clone(&self.remote))
@@ -284,6 +297,15 @@ impl Conversation {
                  active on the connection",
             ));
         }
+        let now = self.shared.directory.now();
+        if !self.shared.throttle.charge(self.peer, now) {
+            return Err(reply::head_refusal(
+                ResultCode::BUSY,
+                ERROR_DS_BUSY,
+                Dsid::BIND,
+                "Too many failed binds from this address, try again later",
+            ));
+        }
         Ok(Some((bind.name, password)))
     }
 
@@ -376,6 +398,7 @@ fn unrevealing(error: Error) -> Error {
 
 /// MS-ERREF 2.2, the block that maps LDAP results.
 const ERROR_DS_OPERATIONS_ERROR: u32 = 0x2020;
+const ERROR_DS_BUSY: u32 = 0x200E;
 const ERROR_DS_AUTH_METHOD_NOT_SUPPORTED: u32 = 0x2027;
 const ERROR_DS_UNAVAILABLE: u32 = 0x200F;
 const ERROR_DS_DECODING_ERROR: u32 = 0x203D;

@@ -18,6 +18,7 @@ mod sasl;
 mod search;
 mod server;
 mod subschema;
+mod throttle;
 mod work;
 mod write;
 

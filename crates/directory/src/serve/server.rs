@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
+use super::throttle::Throttle;
 use super::{Options, reply, sasl, subschema};
 use crate::Directory;
 use ldap::ResultCode;
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) connections: Arc<Semaphore>,
     pub(super) subschema: subschema::Cell,
     pub(super) sasl: sasl::Service,
+    pub(super) throttle: Throttle,
 }
 
 impl Server {
@@ -63,6 +65,7 @@ impl Server {
                 connections,
                 subschema,
                 sasl,
+                throttle: Throttle::default(),
             }),
         }
     }
