@@ -9,6 +9,9 @@
 //! | [`access`] | temporary access passes and sessions |
 //! | [`policy`] | what keys a tenant accepts |
 //! | [`audit`] | who did what |
+//! | [`devices`] | joining a device |
+//! | [`prt`] | the primary refresh token and the partial ticket in its answer |
+//! | [`session`], [`jose`] | the session key, what is derived from it, and the texts that are signed and sealed with it |
 //! | [`trust`] | the Kerberos server object of a domain, and its sealed key |
 //! | [`error`] | the body of every refusal |
 //!
@@ -35,10 +38,14 @@ pub mod access;
 pub mod audit;
 pub mod base64;
 pub mod devicekeys;
+pub mod devices;
 pub mod error;
 pub mod fido2;
+pub mod jose;
 pub mod paths;
 pub mod policy;
+pub mod prt;
+pub mod session;
 pub mod trust;
 pub mod users;
 

@@ -19,6 +19,12 @@ pub const DEVICE_KEY_USERS: &str = "/devicekeys/v1/users";
 pub const DEVICE_KEY_DELTA: &str = "/devicekeys/v1/delta";
 /// Trades a temporary access pass for a session ([`crate::access::SignIn`]).
 pub const SIGN_IN_TEMPORARY_ACCESS_PASS: &str = "/signin/v1/temporaryAccessPass";
+/// Joins a device ([`crate::devices::JoinDevice`]).
+pub const JOIN_DEVICE: &str = "/drs/device";
+/// Devices, for administrators ([`crate::devices::Device`]).
+pub const DEVICES: &str = "/graph/v1.0/devices";
+/// Nonces and tokens ([`crate::prt`]); `common` stands for the tenant.
+pub const TOKEN: &str = "/common/oauth2/token";
 /// The cloud's public key for sealed keys ([`crate::trust::WrappingKey`]).
 pub const TRUST_WRAPPING_KEY: &str = "/trust/v1/wrappingKey";
 /// Kerberos server objects of domains ([`crate::trust::PublishServer`]).
@@ -27,6 +33,11 @@ pub const TRUST_SERVERS: &str = "/trust/v1/servers";
 pub const OPENAPI: &str = "/openapi.json";
 /// Answers 200 while the server can read its store.
 pub const HEALTH: &str = "/healthz";
+
+/// One device.
+pub fn device(id: Guid) -> String {
+    format!("{DEVICES}/{id}")
+}
 
 /// One user, for administrators.
 pub fn user(id: Guid) -> String {
