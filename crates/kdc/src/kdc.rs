@@ -17,7 +17,7 @@ use crate::key_trust_login::KeyTrust;
 use crate::lockout::Lockout;
 use crate::passwords::Passwords;
 use crate::rate::SourceLimit;
-use crate::recent::{Lookaside, ReplayCache};
+use crate::recent::{Lookaside, ReplayCache, RequestHash};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::{as_exchange, tgs_exchange};
@@ -123,7 +123,8 @@ impl Kdc {
             let refusal = Refusal::new(ErrorCode::KRB_ERR_FIELD_TOOLONG, why);
             return self.refuse(None, refusal, now, Vec::new(), entropy);
         }
-        if let Some(reply) = self.lookaside.answer(request, now) {
+        let hash = RequestHash::of(request);
+        if let Some(reply) = self.lookaside.answer(&hash, now) {
             return Answer {
                 reply: Some(reply),
                 events: Vec::new(),
@@ -147,7 +148,7 @@ impl Kdc {
             Err(error) => self.refuse(None, error.into(), now, Vec::new(), entropy),
         };
         if let Some(reply) = &answer.reply {
-            self.lookaside.keep(request, reply, now);
+            self.lookaside.keep(hash, reply, now);
         }
         answer
     }

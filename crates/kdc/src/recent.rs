@@ -21,14 +21,23 @@ impl Lookaside {
         Self(Generations::new(LOOKASIDE_S, LOOKASIDE_ENTRIES_MAX))
     }
 
-    pub(crate) fn answer(&self, request: &[u8], now: Timestamp) -> Option<Vec<u8>> {
-        self.0.find(&hash(request), now)
+    pub(crate) fn answer(&self, request: &RequestHash, now: Timestamp) -> Option<Vec<u8>> {
+        self.0.find(&request.0, now)
     }
 
-    pub(crate) fn keep(&self, request: &[u8], answer: &[u8], now: Timestamp) {
+    pub(crate) fn keep(&self, request: RequestHash, answer: &[u8], now: Timestamp) {
         if answer.len() <= LOOKASIDE_ANSWER_BYTES_MAX {
-            self.0.insert(hash(request), answer.to_vec(), now);
+            self.0.insert(request.0, answer.to_vec(), now);
         }
+    }
+}
+
+/// A request as [`Lookaside`] knows it, hashed once for both questions.
+pub(crate) struct RequestHash(Hash);
+
+impl RequestHash {
+    pub(crate) fn of(request: &[u8]) -> Self {
+        Self(hash(request))
     }
 }
 
@@ -141,13 +150,11 @@ mod tests {
     #[test]
     fn answers_are_given_again_for_a_while() {
         let lookaside = Lookaside::new();
-        lookaside.keep(b"request", b"answer", at(0));
-        assert_eq!(
-            lookaside.answer(b"request", at(29)).as_deref(),
-            Some(&b"answer"[..])
-        );
-        assert_eq!(lookaside.answer(b"other", at(29)), None);
-        assert_eq!(lookaside.answer(b"request", at(100)), None);
+        lookaside.keep(RequestHash::of(b"request"), b"answer", at(0));
+        let answer = |request, now| lookaside.answer(&RequestHash::of(request), now);
+        assert_eq!(answer(b"request", at(29)).as_deref(), Some(&b"answer"[..]));
+        assert_eq!(answer(b"other", at(29)), None);
+        assert_eq!(answer(b"request", at(100)), None);
     }
 
     #[test]

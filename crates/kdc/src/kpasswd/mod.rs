@@ -26,6 +26,7 @@ use crate::event::Event;
 use crate::kdc::{Answer, Kdc};
 use crate::names;
 use crate::passwords::Passwords;
+use crate::recent::RequestHash;
 use crate::refusal::Refusal;
 
 /// Where a message came from, and where it came to.
@@ -55,7 +56,8 @@ impl Kdc {
             };
         };
         // A datagram that is sent again must not meet its own replay, nor change anything twice.
-        let kept = self.lookaside.answer(message, now);
+        let hash = RequestHash::of(message);
+        let kept = self.lookaside.answer(&hash, now);
         if kept.is_some() {
             return Answer {
                 reply: kept,
@@ -81,7 +83,7 @@ impl Kdc {
             }
         };
         if let Some(reply) = &reply {
-            self.lookaside.keep(message, reply, now);
+            self.lookaside.keep(hash, reply, now);
         }
         Answer { reply, events }
     }
