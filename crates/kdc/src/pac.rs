@@ -21,7 +21,7 @@ use crate::settings::Settings;
 
 /// The buffers of a PAC that is yet to be signed. They come from the directory or from a verified PAC, never from
 /// anything else.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PacDraft {
     buffers: Vec<Buffer>,
 }

@@ -42,12 +42,12 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// The asker itself.
-    fn asker(proven: &Proven) -> Self {
+    fn asker(proven: &mut Proven) -> Self {
         Self {
             account: Arc::clone(&proven.client),
             cname: proven.ticket.cname.clone(),
             authtime: proven.ticket.authtime.timestamp(),
-            pac: proven.pac.clone(),
+            pac: std::mem::take(&mut proven.pac),
             forwardable: !proven.client.is_sensitive(),
             end_max: proven.ticket.endtime.timestamp(),
             padata: Vec::new(),
@@ -55,7 +55,7 @@ impl Subject {
         }
     }
 
-    fn find(asked: &Asked<'_>, proven: &Proven, service: &Service) -> Result<Self, Refusal> {
+    fn find(asked: &Asked<'_>, proven: &mut Proven, service: &Service) -> Result<Self, Refusal> {
         let for_self = s4u_self::is_asked(asked.request);
         let proxied = s4u_proxy::is_asked(asked.request);
         if !for_self && !proxied {
@@ -94,14 +94,14 @@ impl Subject {
 pub(crate) fn grant(asked: &mut Asked<'_>) -> Result<Vec<u8>, Refusal> {
     let (kdc, body) = (asked.kdc, asked.request.body());
     refuse_options(asked)?;
-    let proven = Proven::check(asked)?;
+    let mut proven = Proven::check(asked)?;
     let wanted = body.sname.as_ref().ok_or_else(|| {
         let code = ErrorCode::KDC_ERR_S_PRINCIPAL_UNKNOWN;
         Refusal::new(code, "the request has no service name")
     })?;
     let service = names::service(&*kdc.accounts, &kdc.settings, wanted)?;
     refuse_service(&service)?;
-    let subject = Subject::find(asked, &proven, &service)?;
+    let subject = Subject::find(asked, &mut proven, &service)?;
     let kdc_key = tickets::sealing_key(&kdc.settings, &*names::krbtgt(&*kdc.accounts, 0)?)?;
     let is_renewal = body.kdc_options.contains(KdcOptions::RENEW);
     let life = if is_renewal {
