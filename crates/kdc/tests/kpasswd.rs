@@ -77,6 +77,9 @@ struct Draft {
     timestamp: Option<KerberosTime>,
 }
 
+/// What somebody does to a request.
+type Bend = Box<dyn FnOnce(&mut Draft)>;
+
 struct Asked {
     bytes: Vec<u8>,
     subkey: Key,
@@ -354,7 +357,7 @@ fn authenticator_and_message_belong_together_and_come_once() {
     let foreign = || Some(Key::new(AES256, &[7; 32]).unwrap());
     let session = held.session.duplicate();
     let now = realm.now;
-    let table: [(&str, Box<dyn FnOnce(&mut Draft)>); 7] = [
+    let table: [(&str, Bend); 7] = [
         ("no subkey", Box::new(|d| d.authenticator.subkey = None)),
         ("another key", Box::new(move |d| d.key = foreign())),
         ("the session key", Box::new(move |d| d.key = Some(session))),

@@ -24,6 +24,9 @@ use kerberos::pac::{
 use security_descriptor::{Domains, SecurityDescriptor};
 use types::Sid;
 
+/// How an account differs from an ordinary one.
+type Shape = fn(&mut Account);
+
 const DATA: &str = "CIFS/data.corp.contoso.com";
 
 /// `WEB$` may delegate to `DATA$`, which has a file service.
@@ -278,7 +281,7 @@ fn trusted_to_authenticate_decides_whether_the_ticket_goes_further() {
     };
     let no_partners = |account: &mut Account| account.allowed_to_delegate_to.clear();
     let none = |_: &mut Account| {};
-    let table: [(fn(&mut Account), &str, bool); 6] = [
+    let table: [(Shape, &str, bool); 6] = [
         (none, "testuser", false),
         (trusted, "testuser", true),
         (no_partners, "testuser", true),
