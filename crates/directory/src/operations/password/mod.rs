@@ -8,24 +8,27 @@
 //! shows it, and only where the caller may write its password. What has changed by the time of the write is made
 //! again there.
 
+mod forecast;
+mod taken;
+
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use types::Secret;
 
 use super::account;
-use super::place::class_of;
-use crate::access::{self, ModifyDraft, PasswordWrite, WriteContext};
+use crate::access::PasswordWrite;
 use crate::error::AttributeProblem;
 use crate::kerberos_keys::{self, KeyPolicy, KeySet, Salted};
-use crate::model::{Dnt, Object, ObjectBuilder, Reader, Snapshot, Transaction};
+use crate::model::{Dnt, ObjectBuilder, Snapshot, Transaction};
 use crate::schema::{ClassId, Schema};
 use crate::store::{Table, View, keys};
-use crate::{AddRequest, Error, ModificationKind, ModifyRequest, Name, Operation, Session};
+use crate::{Error, Operation, Session};
+use forecast::{Forecast, forecast};
+use taken::{Taken, unquoted};
 
 pub(crate) const SALT_LENGTH: usize = 16;
 const HASH_LENGTH: usize = 32;
 const VERSION: u8 = 1;
-const LENGTH_MAX: usize = 256;
 
 /// What becomes of new passwords in a directory.
 #[derive(Debug, Clone)]
@@ -62,14 +65,6 @@ struct Ready {
     keys: Option<KeySet>,
     /// A verifier that was found, and whether the old password is the one behind it.
     old: Option<(Vec<u8>, bool)>,
-}
-
-/// The account as the last commit shows it.
-struct Forecast {
-    salt: Option<String>,
-    verifier: Option<Vec<u8>>,
-    /// How long a password of this account must be for its keys to be the writer's choice.
-    chosen_length_min: usize,
 }
 
 impl NewPassword {
@@ -222,215 +217,8 @@ fn chosen_length_min(name: Option<&str>, has_number: bool) -> usize {
     }
 }
 
-/// The account whose password is written, where the caller may write it. What is not foreseen here is refused, or
-/// hashed, by the write itself.
-fn forecast(
-    operation: &Operation,
-    session: &Session,
-    snapshot: &Snapshot,
-    kind: PasswordWrite,
-) -> Option<Forecast> {
-    if session.is_anonymous() {
-        return None;
-    }
-    match operation {
-        Operation::Add(request) => forecast_of_add(request, session, snapshot),
-        Operation::Modify(request) => forecast_of_modify(request, session, snapshot, kind),
-        Operation::Delete(_) | Operation::Rename(_) => None,
-    }
-}
-
-fn forecast_of_add(
-    request: &AddRequest,
-    session: &Session,
-    snapshot: &Snapshot,
-) -> Option<Forecast> {
-    let schema = snapshot.schema;
-    let class = class_of(schema, session, request).ok()?;
-    if !session.is_system() {
-        let parent = Name::Dn(request.dn.parent()?);
-        let parent = snapshot.find(&parent, false).ok()?;
-        let descriptor = snapshot.descriptor(&parent).ok()?;
-        let target = Reader::target(&parent, &descriptor);
-        access::authorize_add_attempt(schema, session.token(), &target, class).ok()?;
-    }
-    let name = request
-        .attributes
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("sAMAccountName"))
-        .and_then(|(_, values)| std::str::from_utf8(values.first()?).ok());
-    let salt = name.map(|account| {
-        Salted {
-            dns_domain: &request.dn.dns_domain(),
-            account,
-            is_computer: is_computer(schema, class),
-        }
-        .salt()
-    });
-    Some(Forecast {
-        salt,
-        verifier: None,
-        chosen_length_min: chosen_length_min(name, false),
-    })
-}
-
-fn forecast_of_modify(
-    request: &ModifyRequest,
-    session: &Session,
-    snapshot: &Snapshot,
-    kind: PasswordWrite,
-) -> Option<Forecast> {
-    let object = snapshot.find(&request.name, request.show_deleted).ok()?;
-    if !session.is_system() && !may_write(&object, session, snapshot, kind)? {
-        return None;
-    }
-    let known = snapshot.schema.known();
-    let name = object.text(known.sam_account_name);
-    let salt = name.map(|account| {
-        Salted {
-            dns_domain: &snapshot.naming.dns_domain,
-            account,
-            is_computer: is_computer(snapshot.schema, object.class()),
-        }
-        .salt()
-    });
-    let row = keys::dnt(object.dnt);
-    Some(Forecast {
-        salt,
-        verifier: snapshot.view.get(Table::Secret, &row).ok()?,
-        chosen_length_min: chosen_length_min(
-            name,
-            object.number(known.secondary_krbtgt_number).is_some(),
-        ),
-    })
-}
-
-fn may_write(
-    object: &Object,
-    session: &Session,
-    snapshot: &Snapshot,
-    kind: PasswordWrite,
-) -> Option<bool> {
-    let descriptor = snapshot.descriptor(object).ok()?;
-    let draft = ModifyDraft {
-        writes: Vec::new(),
-        descriptor: None,
-        password: Some(kind),
-        context: WriteContext {
-            caller_dn: None,
-            sam_account_name: None,
-            dns_host_name: None,
-            dns_domain: String::new(),
-            netbios_domain: String::new(),
-        },
-    };
-    let target = Reader::target(object, &descriptor);
-    let policy = snapshot.policy();
-    let allowed =
-        access::authorize_modify(snapshot.schema, session.token(), policy, &target, draft);
-    Some(allowed.is_ok())
-}
-
 pub(crate) fn is_password(attribute: &str) -> bool {
     attribute.eq_ignore_ascii_case("unicodePwd") || attribute == "1.2.840.113556.1.4.90"
-}
-
-/// The values of a request that are passwords.
-struct Taken {
-    new: Secret<Vec<u8>>,
-    old: Option<Secret<Vec<u8>>>,
-    kind: PasswordWrite,
-}
-
-impl Taken {
-    fn out_of(operation: &mut Operation) -> Result<Option<Self>, Error> {
-        match operation {
-            Operation::Add(request) => Self::out_of_add(request),
-            Operation::Modify(request) => Self::out_of_modify(request),
-            Operation::Delete(_) | Operation::Rename(_) => Ok(None),
-        }
-    }
-
-    fn out_of_add(request: &mut AddRequest) -> Result<Option<Self>, Error> {
-        let Some(at) = request
-            .attributes
-            .iter()
-            .position(|(name, _)| is_password(name))
-        else {
-            return Ok(None);
-        };
-        let (_, values) = request.attributes.remove(at);
-        if request.attributes.iter().any(|(name, _)| is_password(name)) {
-            return Err(refused("exactly one password is wanted"));
-        }
-        Ok(Some(Self {
-            new: single(values)?,
-            old: None,
-            kind: PasswordWrite::Reset,
-        }))
-    }
-
-    fn out_of_modify(request: &mut ModifyRequest) -> Result<Option<Self>, Error> {
-        let (passwords, rest): (Vec<_>, Vec<_>) = request
-            .modifications
-            .drain(..)
-            .partition(|m| is_password(&m.attribute));
-        request.modifications = rest;
-        let mut steps = passwords.into_iter().map(|m| (m.kind, m.values));
-        let (new, old) = match (steps.next(), steps.next(), steps.next()) {
-            (None, ..) => return Ok(None),
-            (Some((ModificationKind::Replace, values)), None, None) => (values, None),
-            (Some((ModificationKind::Delete, old)), Some((ModificationKind::Add, new)), None)
-            | (Some((ModificationKind::Add, new)), Some((ModificationKind::Delete, old)), None) => {
-                (new, Some(old))
-            }
-            _ => {
-                return Err(refused(
-                    "write one replace, or a delete of the old and an add of the new one",
-                ));
-            }
-        };
-        let kind = match old {
-            Some(_) => PasswordWrite::Change,
-            None => PasswordWrite::Reset,
-        };
-        Ok(Some(Self {
-            new: single(new)?,
-            old: old.map(single).transpose()?,
-            kind,
-        }))
-    }
-}
-
-fn refused(why: &str) -> Error {
-    // ERROR_GEN_FAILURE leads AD's answer here.
-    Error::unwilling(0x1F, why)
-}
-
-fn single(values: Vec<Vec<u8>>) -> Result<Secret<Vec<u8>>, Error> {
-    let mut values = values.into_iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(Secret::new(value)),
-        _ => Err(refused("exactly one password is wanted")),
-    }
-}
-
-/// The password in UTF-8 from its quoted UTF-16LE form.
-fn unquoted(value: &[u8]) -> Result<Secret<Vec<u8>>, Error> {
-    let bad = || refused("a password is written as UTF-16LE between quotation marks");
-    let (units, rest) = value.as_chunks::<2>();
-    if !rest.is_empty() || units.len() > LENGTH_MAX {
-        return Err(bad());
-    }
-    let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-    let quote = u16::from(b'"');
-    match units.as_slice() {
-        [first, inner @ .., last] if *first == quote && *last == quote && !inner.is_empty() => {
-            let text = String::from_utf16(inner).map_err(|_| bad())?;
-            Ok(Secret::new(text.into_bytes()))
-        }
-        _ => Err(bad()),
-    }
 }
 
 /// `version 1 | rounds 4 | salt 16 | hash 32`
@@ -469,24 +257,6 @@ pub(crate) fn verify(stored: &[u8], password: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn quoted(password: &str) -> Vec<u8> {
-        format!("\"{password}\"")
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect()
-    }
-
-    #[test]
-    fn only_the_quoted_form_is_a_password() {
-        assert_eq!(
-            unquoted(&quoted("Pä55")).unwrap().expose(),
-            "Pä55".as_bytes()
-        );
-        assert!(unquoted(b"\"plain\"").is_err());
-        assert!(unquoted(&quoted("")).is_err());
-        assert!(unquoted(&[0x22]).is_err());
-    }
 
     #[test]
     fn verifiers_verify() {
