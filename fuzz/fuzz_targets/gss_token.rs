@@ -2,7 +2,9 @@
 #![no_main]
 
 use kerberos::crypto::{EncryptionType, Key};
-use kerberos::gss::{GssChecksum, MechToken, NegToken, PerMessage, Role, SaslLayer};
+use kerberos::gss::{
+    GssChecksum, MechToken, NegToken, PerMessage, Role, SaslLayer, tls_server_end_point,
+};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(token) = MechToken::decode(data) {
@@ -16,6 +18,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         assert_eq!(GssChecksum::decode(&bytes), Ok(checksum));
     }
     let _ = SaslLayer::decode(data);
+    let _ = tls_server_end_point(data);
     let key = || Key::new(EncryptionType::AES128_CTS_HMAC_SHA1_96, &[7; 16]).expect("16 bytes");
     let mut context = PerMessage::new(Role::Acceptor, key(), false, 0, 0);
     assert!(context.unwrap(data).is_err());
