@@ -114,8 +114,20 @@ impl Signer {
         folder: &Path,
         name: &str,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let certificate = CertificateDer::from_pem_file(folder.join(format!("{name}.pem")))?;
-        let key = PrivatePkcs8KeyDer::from_pem_file(folder.join(format!("{name}.key")))?;
+        let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+        Self::of_files(&path("pem"), &path("key"))
+    }
+
+    /// Reads a certificate, and its key in PKCS #8, both PEM.
+    ///
+    /// # Errors
+    /// When they cannot be read, or hold no RSA key.
+    pub fn of_files(
+        certificate: &Path,
+        key: &Path,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let certificate = CertificateDer::from_pem_file(certificate)?;
+        let key = PrivatePkcs8KeyDer::from_pem_file(key)?;
         let key = KeyPair::from_pkcs8(key.secret_pkcs8_der()).map_err(|error| error.to_string())?;
         Ok(Self {
             certificate: certificate.to_vec(),
