@@ -15,6 +15,9 @@ mod negotiation;
 mod replay;
 mod ticket;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
