@@ -327,26 +327,21 @@ fn the_ticket_must_come_from_a_sign_in() {
         |part| part.authorization_data = None,
         AUTHENTICATION_ERROR,
     );
-    // Good from another address; from this one.
+    // Good from another address; from this one; and bound to a NetBIOS name, which is none.
+    fn bound(part: &mut kerberos::messages::EncTicketPart, addr_type: i32, address: &[u8]) {
+        let address = address.to_vec().into();
+        part.caddr = Some(vec![HostAddress { addr_type, address }]);
+    }
     check(
         &mut realm,
-        |part| {
-            part.caddr = Some(vec![HostAddress {
-                addr_type: 2,
-                address: vec![192, 0, 2, 2].into(),
-            }]);
-        },
+        |part| bound(part, 2, &[192, 0, 2, 2]),
         AUTHENTICATION_ERROR,
     );
+    check(&mut realm, |part| bound(part, 2, &[192, 0, 2, 1]), SUCCESS);
     check(
         &mut realm,
-        |part| {
-            part.caddr = Some(vec![HostAddress {
-                addr_type: 2,
-                address: vec![192, 0, 2, 1].into(),
-            }]);
-        },
-        SUCCESS,
+        |part| bound(part, 20, b"CLIENT1         "),
+        SOFT_ERROR,
     );
 }
 

@@ -129,10 +129,14 @@ fn authenticator(
     Ok(authenticator)
 }
 
-/// RFC 4120 3.2.3: a ticket that names addresses is good from those alone.
+/// RFC 4120 3.2.3: a ticket that names addresses is good from those alone. Windows' clients name their NetBIOS name,
+/// which is no address.
 fn check_addresses(ticket: &EncTicketPart, client: IpAddr) -> Result<(), Refusal> {
     let addresses = ticket.caddr.as_deref().unwrap_or_default();
-    if addresses.is_empty() || addresses.contains(&host_address(client)) {
+    let is_bound = addresses
+        .iter()
+        .any(|address| matches!(address.addr_type, IPV4 | IPV6));
+    if !is_bound || addresses.contains(&host_address(client)) {
         return Ok(());
     }
     let why = format!("the ticket is not good from {client}");
@@ -143,12 +147,16 @@ fn check_addresses(ticket: &EncTicketPart, client: IpAddr) -> Result<(), Refusal
 pub(super) fn host_address(address: IpAddr) -> HostAddress {
     match address.to_canonical() {
         IpAddr::V4(address) => HostAddress {
-            addr_type: 2,
+            addr_type: IPV4,
             address: address.octets().to_vec().into(),
         },
         IpAddr::V6(address) => HostAddress {
-            addr_type: 24,
+            addr_type: IPV6,
             address: address.octets().to_vec().into(),
         },
     }
 }
+
+/// Address types, RFC 4120 7.5.3.
+const IPV4: i32 = 2;
+const IPV6: i32 = 24;
