@@ -37,6 +37,13 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     again::<KerbKeyListRep>(data);
     again::<PaForUser>(data);
     again::<PaS4uX509User>(data);
+    again::<PaPacOptions>(data);
+    again::<ChangePasswdData>(data);
+    if let Ok(envelope) = KdcProxyMessage::from_der(data) {
+        // The message inside is a request like any other.
+        let _ = envelope.message().map(KdcRequest::from_der);
+    }
+    again::<KdcProxyMessage>(data);
     again::<PaFxFastRequest>(data);
     again::<PaFxFastReply>(data);
     again::<PaPkAsReq>(data);
