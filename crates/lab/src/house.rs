@@ -8,10 +8,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cloud::{Caller, Cloud, NewTenant, Surroundings};
+use cloud::{Caller, Cloud};
 use cloud_api::fido2::Fido2Method;
 use cloud_api::paths;
-use cloud_api::policy::Fido2Policy;
 use cloud_api::users::{SyncUser, User, source_anchor};
 use ctap::Pin;
 use directory::schema::SchemaLevel;
@@ -20,11 +19,12 @@ use directory::{Directory, serve};
 use kdc::MemoryLockout;
 use kerberos::files::Keytab;
 use softkey::Softkey;
-use types::{Clock, Dn, Entropy, Guid, Secret};
+use types::{Clock, Dn, Guid, Secret};
 
 use crate::accounts::DirectoryAccounts;
 use crate::cloud_client::CloudClient;
 use crate::domain::{self, Domain};
+use crate::ground::interrupted;
 use crate::kdc_log::KdcLog;
 use crate::kerberos_client::KerberosClient;
 use crate::ldap_client::LdapClient;
@@ -35,6 +35,7 @@ use crate::pki::Pki;
 use crate::ports::{Addresses, Ports};
 use crate::realm::{Building, Doors, Realm};
 use crate::registration::register_key;
+use crate::rooms::{for_tokio, open_cloud, open_directory, private_directory, random_pin};
 use crate::wire::CloudWire;
 use crate::{Error, OsEntropy};
 
@@ -453,72 +454,3 @@ impl Drop for House {
 }
 
 const RECORDS_PER_PAGE: usize = 1000;
-
-#[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => (),
-                _ = terminate.recv() => (),
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupted() {
-    drop(tokio::signal::ctrl_c().await);
-}
-
-/// A directory for secrets: nobody but the owner may look into it.
-fn private_directory() -> std::io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("tombolo-lab-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    builder.tempdir()
-}
-
-fn open_directory(state: &Path, options: &Options) -> Result<Directory, Error> {
-    let clock = Arc::clone(&options.clock);
-    let mut directory = directory::Options::new(clock, Box::new(OsEntropy));
-    directory.schema = options.schema;
-    directory.kerberos_keys.keeps_nt_hash = options.nt_hashes;
-    Ok(Directory::open(&state.join("directory.redb"), directory)?)
-}
-
-fn open_cloud(
-    state: &Path,
-    options: &Options,
-    login: &str,
-    key: &Softkey,
-) -> Result<(Cloud, Secret<String>), Error> {
-    let surroundings = Surroundings::new(Arc::clone(&options.clock), Box::new(OsEntropy));
-    let tenant = NewTenant::new(&options.dns_domain, login);
-    let (cloud, token) = Cloud::create(&state.join("cloud.sqlite"), &tenant, surroundings)?;
-    // The tenant trusts this maker of keys, and no other.
-    let root = key.attestation_root_pem();
-    let policy = Fido2Policy {
-        is_attestation_enforced: Some(true),
-        attestation_roots: Some(vec![root]),
-        ..Fido2Policy::default()
-    };
-    cloud.change_policy(&Caller::operator(), &policy)?;
-    Ok((cloud, token))
-}
-
-pub(crate) fn for_tokio(listener: std::net::TcpListener) -> Result<tokio::net::TcpListener, Error> {
-    listener
-        .set_nonblocking(true)
-        .and_then(|()| tokio::net::TcpListener::from_std(listener))
-        .map_err(Error::io("cannot serve a listener"))
-}
-
-fn random_pin() -> Secret<String> {
-    let mut bytes = [0; 4];
-    OsEntropy.fill(&mut bytes);
-    Secret::new(format!("{:08}", u32::from_le_bytes(bytes) % 100_000_000))
-}

@@ -30,6 +30,7 @@ mod ports;
 mod realm;
 pub mod registration;
 pub mod report;
+mod rooms;
 pub mod story;
 mod wire;
 

@@ -17,11 +17,11 @@ use types::{Clock, Timestamp};
 
 use crate::accounts::DirectoryAccounts;
 use crate::domain::Domain;
-use crate::house::for_tokio;
 use crate::kdc_log::KdcLog;
 use crate::passwords::DirectoryPasswords;
 use crate::pki::Pki;
 use crate::ports::{Addresses, KdcSockets};
+use crate::rooms::for_tokio;
 use crate::{Error, OsEntropy};
 
 /// A running KDC. It stops when it is dropped.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use crate::house::for_tokio;
+use crate::rooms::for_tokio;
 
 /// Serves the cloud, or does not.
 pub(crate) struct CloudWire {
