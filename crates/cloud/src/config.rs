@@ -1,5 +1,6 @@
 //! What a tenant is made of, and the limits of its server.
 
+use cloud_api::jose::SessionCipher;
 use types::{Guid, Timestamp};
 
 use crate::error::Error;
@@ -145,6 +146,15 @@ impl Default for Limits {
             }),
         }
     }
+}
+
+/// Tolerances that some clients in the field need. Each is off unless somebody turns it on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compatibility {
+    /// How answers to renewals are sealed.
+    pub response_cipher: SessionCipher,
+    /// Takes requests signed by the first key derivation, which does not bind the key to the request (CVE-2021-33781).
+    pub first_key_derivation: bool,
 }
 
 /// So many at once, and so many a second.

@@ -58,6 +58,16 @@ pub enum Error {
         /// The property.
         property: &'static str,
     },
+    /// Another key has this version.
+    #[error(
+        "version {version} of the key of {domain} is here with another key; publish the next version"
+    )]
+    KeyVersionExists {
+        /// The domain.
+        domain: String,
+        /// The version.
+        version: u16,
+    },
     /// The security key is registered already.
     #[error("this security key is registered already; remove the old registration first")]
     CredentialExists,

@@ -35,8 +35,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Deliberately absent: sign-in with a key, primary refresh tokens, devices and conditional access, which come with
-//! their own issues; and any clock, randomness or listener, which come from the caller.
+//! A sign-in goes so: [`Cloud::join_device`] certifies a device's key; [`Cloud::token`] takes a request that the device
+//! and the user's security key have signed, and answers with a primary refresh token and, where the user's domain has
+//! published its Kerberos server object ([`Cloud::publish_server`]), with a partial ticket granting ticket for it.
+//!
+//! Deliberately absent: any clock, randomness or listener, which come from the caller.
 
 mod caller;
 mod config;
@@ -47,11 +50,13 @@ mod service;
 mod store;
 
 pub use caller::{Caller, Role};
-pub use config::{Limits, NewTenant, Rate, RelyingParty, Tenant};
+pub use config::{Compatibility, Limits, NewTenant, Rate, RelyingParty, Tenant};
+pub use core::assertion::AssertionFailure;
 pub use core::attestation::{AttestationObject, MalformedAttestation};
 pub use core::ceremony::VerificationFailure;
 pub use core::delta::{DeltaToken, StaleToken};
 pub use core::policy::PolicyViolation;
+pub use core::refusal::SignInError;
 pub use error::Error;
 pub use serve::{open_api, router, serve};
-pub use service::{Cloud, Surroundings};
+pub use service::{Cloud, Granted, Surroundings, TokenForm};

@@ -1,9 +1,16 @@
 //! Decisions without I/O: bytes, requests, the present moment and randomness come in; replies and proofs go out.
 
+pub(crate) mod assertion;
 pub(crate) mod attestation;
 pub(crate) mod ceremony;
 pub(crate) mod delta;
+pub(crate) mod device_ca;
 pub(crate) mod device_key;
+pub(crate) mod nonce;
+pub(crate) mod partial_ticket;
 pub(crate) mod policy;
+pub(crate) mod primary_token;
 pub(crate) mod rate;
+pub(crate) mod refusal;
 pub(crate) mod token;
+pub(crate) mod wrapping;

@@ -4,11 +4,11 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{feed, keys, tenant, users};
+use super::{devices, feed, keys, tenant, token, trust, users};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Tombolo cloud", description = "Users, security keys, device keys and the delta feed of one tenant."),
+    info(title = "Tombolo cloud", description = "Users, security keys, devices, sign-in, device keys and the delta feed of one tenant."),
     paths(
         users::list, users::create, users::get, users::change, users::delete, users::me,
         users::sync_create, users::sync_change, users::sync_delete, users::create_pass, users::sign_in,
@@ -16,6 +16,8 @@ use super::{feed, keys, tenant, users};
         keys::my_options, keys::my_register, keys::my_list, keys::my_remove,
         keys::device_keys, keys::add_ngc, keys::remove_ngc,
         feed::delta,
+        devices::join, devices::list, devices::change, devices::remove, token::token,
+        trust::wrapping_key, trust::publish, trust::get, trust::remove,
         tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
     ),
     security(("bearer" = [])),

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `problem` | refusals as JSON |
 //! | `extract` | tokens, bodies and ids of requests |
-//! | `users`, `keys`, `feed`, `tenant` | handlers |
+//! | `users`, `keys`, `feed`, `tenant`, `devices`, `token`, `trust` | handlers |
 //! | `connections` | TLS, limits, graceful end |
 
 mod connections;
+mod devices;
 mod document;
 mod extract;
 mod feed;
@@ -15,6 +16,8 @@ mod keys;
 mod problem;
 mod router;
 mod tenant;
+mod token;
+mod trust;
 mod users;
 
 pub use connections::serve;

@@ -58,6 +58,7 @@ impl From<Error> for Problem {
                 (StatusCode::FORBIDDEN, ErrorCode::AccessDenied)
             }
             Error::NotFound { .. } => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            Error::KeyVersionExists { .. } => (StatusCode::CONFLICT, ErrorCode::ImmutableProperty),
             Error::Taken { .. } => (StatusCode::CONFLICT, ErrorCode::NameAlreadyExists),
             Error::Immutable { .. } => (StatusCode::CONFLICT, ErrorCode::ImmutableProperty),
             Error::CredentialExists => (StatusCode::CONFLICT, ErrorCode::CredentialAlreadyExists),

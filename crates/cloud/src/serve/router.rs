@@ -11,7 +11,7 @@ use cloud_api::error::{ErrorDetail, InnerError};
 use cloud_api::{ErrorBody, ErrorCode, paths};
 
 use super::problem::Problem;
-use super::{document, feed, keys, tenant, users};
+use super::{devices, document, feed, keys, tenant, token, trust, users};
 use crate::service::Cloud;
 
 /// The HTTP side of a tenant, for [`super::serve`] or for tests without a socket.
@@ -20,6 +20,7 @@ pub fn router(cloud: Cloud) -> Router {
     Router::new()
         .merge(for_people())
         .merge(for_keys())
+        .merge(for_devices())
         .route(paths::SYNC_USERS, post(users::sync_create))
         .route(
             "/sync/v1/users/{id}",
@@ -83,6 +84,23 @@ fn for_keys() -> Router<Cloud> {
         .route(MINE, get(keys::my_list).post(keys::my_register))
         .route(&format!("{MINE}/creationOptions"), get(keys::my_options))
         .route(&format!("{MINE}/{{method}}"), delete(keys::my_remove))
+}
+
+fn for_devices() -> Router<Cloud> {
+    Router::new()
+        .route(paths::JOIN_DEVICE, post(devices::join))
+        .route(paths::DEVICES, get(devices::list))
+        .route(
+            "/graph/v1.0/devices/{id}",
+            patch(devices::change).delete(devices::remove),
+        )
+        .route("/{tenant}/oauth2/token", post(token::token))
+        .route(paths::TRUST_WRAPPING_KEY, get(trust::wrapping_key))
+        .route(paths::TRUST_SERVERS, post(trust::publish))
+        .route(
+            "/trust/v1/servers/{method}",
+            get(trust::get).delete(trust::remove),
+        )
 }
 
 /// Gives each request an id, writes the body of refusals, and forbids caching and sniffing.

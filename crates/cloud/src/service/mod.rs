@@ -4,9 +4,13 @@
 //! side runs it on a thread of its own.
 
 mod access;
+mod devices;
 mod feed;
 mod registration;
+mod sign_in;
 mod tenant;
+mod tenant_keys;
+mod trust;
 mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use types::{Clock, Entropy, Guid, Secret, Timestamp};
 
 use crate::caller::Caller;
-use crate::config::{Limits, NewTenant};
+use crate::config::{Compatibility, Limits, NewTenant};
+use crate::core::nonce::Nonces;
 use crate::core::rate::Buckets;
 use crate::error::Error;
 use crate::store::{Change, Store};
@@ -24,6 +29,7 @@ pub struct Surroundings {
     clock: Arc<dyn Clock>,
     entropy: Box<dyn Entropy>,
     limits: Limits,
+    compatibility: Compatibility,
 }
 
 impl Surroundings {
@@ -33,6 +39,15 @@ impl Surroundings {
             clock,
             entropy,
             limits: Limits::default(),
+            compatibility: Compatibility::default(),
+        }
+    }
+
+    /// The same for clients that need it.
+    pub fn with_compatibility(self, compatibility: Compatibility) -> Self {
+        Self {
+            compatibility,
+            ..self
         }
     }
 
@@ -52,8 +67,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Mutex<Box<dyn Entropy>>,
     limits: Limits,
+    compatibility: Compatibility,
     requests: Option<Mutex<Buckets>>,
     failures: Option<Mutex<Buckets>>,
+    nonces: Nonces,
+    keys: TenantKeys,
 }
 
 impl Cloud {
@@ -95,18 +113,22 @@ impl Cloud {
     fn assemble(store: Store, tenant_id: Guid, surroundings: Surroundings) -> Self {
         let Surroundings {
             clock,
-            entropy,
+            mut entropy,
             limits,
+            compatibility,
         } = surroundings;
         let buckets = |rate: Option<_>| rate.map(|rate| Mutex::new(Buckets::new(rate)));
         Self(Arc::new(Inner {
             store,
             tenant_id,
             clock,
+            nonces: Nonces::new(entropy.as_mut()),
             entropy: Mutex::new(entropy),
             requests: buckets(limits.requests),
             failures: buckets(limits.failures),
             limits,
+            compatibility,
+            keys: TenantKeys::default(),
         }))
     }
 
@@ -201,3 +223,5 @@ fn check_name(what: &str, name: &str, characters_max: usize) -> Result<(), Error
 }
 
 pub(crate) use feed::From;
+pub use sign_in::{Granted, TokenForm};
+use tenant_keys::TenantKeys;

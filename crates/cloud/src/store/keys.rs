@@ -69,6 +69,43 @@ impl Store {
         Ok(keys)
     }
 
+    /// The FIDO key with this credential id, and the number of its row.
+    pub(crate) fn key_of_credential(
+        db: &Connection,
+        credential_id: &[u8],
+    ) -> Result<Option<(i64, KeyRow)>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS}, id FROM device_key WHERE usage = ?1 AND key_identifier = ?2"
+        );
+        Ok(db
+            .prepare_cached(&sql)?
+            .query_row(params![KeyUsage::FIDO.0, credential_id], |row| {
+                Ok((row.get(12)?, read_key(row)?))
+            })
+            .optional()?)
+    }
+
+    /// The last signature counter of a key; 0 where it never signed in.
+    pub(crate) fn key_counter(db: &Connection, key: i64) -> Result<u32, Error> {
+        let counter = db
+            .prepare_cached("SELECT counter FROM key_counter WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        Ok(counter.unwrap_or_default())
+    }
+
+    /// Keeps a key's new counter; false where it does not go forward. A key that does not count says 0 each time.
+    pub(crate) fn keep_counter(db: &Connection, key: i64, counter: u32) -> Result<bool, Error> {
+        let rows = db
+            .prepare_cached(
+                "INSERT INTO key_counter (key, counter) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET counter = excluded.counter
+                 WHERE excluded.counter > counter OR (excluded.counter = 0 AND counter = 0)",
+            )?
+            .execute(params![key, counter])?;
+        Ok(rows == 1)
+    }
+
     /// Removes a key of a user and gives it back.
     pub(crate) fn remove_key(
         db: &Connection,

@@ -8,9 +8,12 @@
 mod audit;
 mod ceremonies;
 mod changes;
+mod devices;
 mod keys;
 mod tenant;
+mod tenant_keys;
 mod tokens;
+mod trust;
 mod users;
 
 use std::path::Path;
@@ -22,14 +25,16 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use types::{Guid, Timestamp};
 
 pub(crate) use changes::{Change, FeedPage, FeedUser, Head};
+pub(crate) use devices::DeviceRow;
 pub(crate) use keys::{KeyRow, NewKey};
+pub(crate) use tenant_keys::KeptKey;
 pub(crate) use tokens::TokenKind;
 pub(crate) use users::{UserRow, UserUpdate};
 
 use crate::error::Error;
 
 /// The schema that this version reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Another process may hold the write lock for so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -54,6 +59,7 @@ impl Store {
             )));
         }
         transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.execute_batch(include_str!("schema_2.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()?;
         Self::with_reader(path, writer)
@@ -62,9 +68,13 @@ impl Store {
     /// Opens a file.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let writer = prepare(Connection::open_with_flags(path, flags)?)?;
+        let mut writer = prepare(Connection::open_with_flags(path, flags)?)?;
         match schema_version(&writer)? {
             SCHEMA_VERSION => Self::with_reader(path, writer),
+            1 => {
+                grow(&mut writer)?;
+                Self::with_reader(path, writer)
+            }
             0 => Err(Error::StoreFormat(format!(
                 "{} holds no tenant; create one first",
                 path.display()
@@ -122,6 +132,16 @@ fn prepare(connection: Connection) -> Result<Connection, Error> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// From the first schema to the second. Another process may have done it meanwhile.
+fn grow(writer: &mut Connection) -> Result<(), Error> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if schema_version(&transaction)? == 1 {
+        transaction.execute_batch(include_str!("schema_2.sql"))?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn schema_version(connection: &Connection) -> Result<i64, Error> {

@@ -103,6 +103,7 @@ impl Store {
         for table in ["device_key", "ceremony", "token"] {
             db.execute(&format!("DELETE FROM {table} WHERE user = ?1"), [&id])?;
         }
+        db.execute("DELETE FROM device WHERE owner = ?1", [&id])?;
         db.execute(
             "UPDATE user SET deleted = ?2, upn = '', upn_folded = '', display_name = '', enabled = 0,
                  source_anchor = NULL, sid = NULL, dn = NULL, domain = NULL, sam = NULL

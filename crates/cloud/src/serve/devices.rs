@@ -1,0 +1,79 @@
+//! Devices.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use cloud_api::ErrorBody;
+use cloud_api::devices::{Device, JoinDevice, JoinedDevice};
+use serde::{Deserialize, Serialize};
+
+use super::extract::{Body, Id, Signed, blocking};
+use super::problem::Problem;
+use crate::service::Cloud;
+
+/// Joins a device for the signed-in user.
+#[utoipa::path(post, path = "/drs/device", tag = "devices", request_body = JoinDevice,
+    responses((status = 200, body = JoinedDevice), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn join(
+    State(cloud): State<Cloud>,
+    Signed(caller): Signed,
+    Body(request): Body<JoinDevice>,
+) -> Result<Json<JoinedDevice>, Problem> {
+    blocking(&cloud, move |cloud| cloud.join_device(&caller, &request))
+        .await
+        .map(Json)
+}
+
+/// Devices of the tenant.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct DeviceList {
+    value: Vec<Device>,
+}
+
+/// All devices.
+#[utoipa::path(get, path = "/graph/v1.0/devices", tag = "devices",
+    responses((status = 200, body = DeviceList), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn list(
+    State(cloud): State<Cloud>,
+    Signed(caller): Signed,
+) -> Result<Json<DeviceList>, Problem> {
+    let value = blocking(&cloud, move |cloud| cloud.devices(&caller)).await?;
+    Ok(Json(DeviceList { value }))
+}
+
+/// What may change of a device.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ChangeDevice {
+    account_enabled: bool,
+}
+
+/// Enables or disables a device.
+#[utoipa::path(patch, path = "/graph/v1.0/devices/{id}", tag = "devices", params(("id" = String, Path)),
+    request_body = ChangeDevice,
+    responses((status = 204), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn change(
+    State(cloud): State<Cloud>,
+    Signed(caller): Signed,
+    Id(id): Id,
+    Body(request): Body<ChangeDevice>,
+) -> Result<StatusCode, Problem> {
+    let enabled = request.account_enabled;
+    blocking(&cloud, move |cloud| {
+        cloud.enable_device(&caller, id, enabled)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a device.
+#[utoipa::path(delete, path = "/graph/v1.0/devices/{id}", tag = "devices", params(("id" = String, Path)),
+    responses((status = 204), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn remove(
+    State(cloud): State<Cloud>,
+    Signed(caller): Signed,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    blocking(&cloud, move |cloud| cloud.remove_device(&caller, id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
