@@ -200,7 +200,6 @@ fn buffers(
 
 #[cfg(test)]
 mod tests {
-    use kerberos::messages::Der as _;
     use kerberos::pac::VerifiedPac;
     use types::SeededEntropy;
 
