@@ -9,6 +9,8 @@
     reason = "a judge's test that cannot set up its peers has failed"
 )]
 
+pub(crate) mod pkinit;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -201,6 +203,30 @@ impl Served {
             );
             std::fs::write(self.path(name), conf).unwrap();
         }
+    }
+
+    /// A program of Heimdal with this realm's configuration, and more lines of `[libdefaults]`.
+    pub(crate) fn heimdal(&self, program: &str, cache: &str, more: &str) -> Command {
+        let directory = "heimdal/usr/bin";
+        let program = conformance::peers::unpacked(&format!("{directory}/{program}"));
+        let libraries = conformance::peers::root().join(".peers/heimdal/usr/lib/x86_64-linux-gnu");
+        let conf = format!(
+            "{LIBDEFAULTS}{more}[realms]\n {REALM} = {{\n  kdc = tcp/{}\n  pkinit_anchors = FILE:{}\n  pkinit_require_krbtgt_otherName = no\n }}\n",
+            self.address,
+            self.path("kdc.pem").display(),
+        );
+        let path = self.path("heimdal.conf");
+        std::fs::write(&path, conf).unwrap();
+        let mut command = Command::new(program);
+        command
+            .env(
+                "LD_LIBRARY_PATH",
+                format!("{0}:{0}/heimdal", libraries.display()),
+            )
+            .env("KRB5_CONFIG", path)
+            .env("KRB5CCNAME", format!("FILE:{}", self.path(cache).display()))
+            .env("LC_ALL", "C");
+        command
     }
 
     /// A program of MIT Kerberos with this realm's configuration and a ticket cache of this name.

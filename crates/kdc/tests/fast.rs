@@ -61,13 +61,13 @@ struct Answer {
 #[derive(Debug)]
 struct Refused {
     outer: Box<KrbError>,
-    inner: Option<(KrbError, Vec<PaData>)>,
+    inner: Option<Box<(KrbError, Vec<PaData>)>>,
 }
 
 impl Refused {
     fn code(&self) -> ErrorCode {
-        if let Some((inner, _)) = &self.inner {
-            assert_eq!(inner.error_code, self.outer.error_code);
+        if let Some(inner) = &self.inner {
+            assert_eq!(inner.0.error_code, self.outer.error_code);
         }
         self.outer.error_code
     }
@@ -206,7 +206,7 @@ fn ask(realm: &mut Realm, request: &[u8], armour_key: &Key) -> Result<Vec<u8>, R
             let response = opened(&data, armour_key);
             assert!(response.strengthen_key.is_none());
             let error = PaData::find(&response.padata, PaType::PA_FX_ERROR).unwrap();
-            (KrbError::from_der(error).unwrap(), response.padata)
+            Box::new((KrbError::from_der(error).unwrap(), response.padata))
         });
         Refused { outer, inner }
     })
@@ -269,7 +269,7 @@ fn hints_are_inside_and_name_no_weaker_proof() {
     };
     let refused = sign_in(&mut realm, &tgt, bare()).err().unwrap();
     assert_eq!(refused.code(), ErrorCode::KDC_ERR_PREAUTH_REQUIRED);
-    let (_, hints) = refused.inner.unwrap();
+    let hints = refused.inner.unwrap().1;
     for kind in [
         PaType::PA_ENCRYPTED_CHALLENGE,
         PaType::PA_ETYPE_INFO2,

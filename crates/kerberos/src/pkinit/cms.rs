@@ -156,6 +156,9 @@ impl SignedData {
         }
         data.optional(0xA1)?; // crls
         let mut signers = data.enter(der::SET)?;
+        if signers.is_empty() {
+            return Err(signers.invalid("nobody signed it").into());
+        }
         let signer = signers.enter(der::SEQUENCE)?;
         signers
             .end()
