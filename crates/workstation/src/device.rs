@@ -84,6 +84,15 @@ impl Device {
 
     /// The device as sealed bytes.
     pub fn seal(&self, seal: &dyn Seal) -> Result<Vec<u8>, SealError> {
+        seal.seal(&self.to_cbor()?)
+    }
+
+    /// Opens what [`Device::seal`] gave.
+    pub fn unseal(sealed: &[u8], seal: &dyn Seal) -> Result<Self, SealError> {
+        Self::from_cbor(&seal.unseal(sealed)?)
+    }
+
+    pub(crate) fn to_cbor(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let stored = Stored {
             version: VERSION,
             id: self.id,
@@ -92,18 +101,16 @@ impl Device {
             salt_since: self.salt_since,
             newest: self.newest.clone().into_iter().collect(),
         };
-        let mut plain = Zeroizing::new(Vec::with_capacity(1024));
+        // Room for everything, so that no copy is left behind by a vector that grows.
+        let mut plain = Zeroizing::new(Vec::with_capacity(1024 + 64 * self.newest.len()));
         ciborium::into_writer(&stored, &mut *plain)
             .map_err(|error| SealError::Unavailable(error.to_string()))?;
-        seal.seal(&plain)
+        Ok(plain)
     }
 
-    /// Opens what [`Device::seal`] gave.
-    pub fn unseal(sealed: &[u8], seal: &dyn Seal) -> Result<Self, SealError> {
-        let plain = seal.unseal(sealed)?;
-        let stored: Stored =
-            ciborium::de::from_reader_with_recursion_limit(plain.as_slice(), DEPTH_MAX)
-                .map_err(|_| SealError::NotOurs)?;
+    pub(crate) fn from_cbor(plain: &[u8]) -> Result<Self, SealError> {
+        let stored: Stored = ciborium::de::from_reader_with_recursion_limit(plain, DEPTH_MAX)
+            .map_err(|_| SealError::NotOurs)?;
         if stored.version != VERSION {
             return Err(SealError::NotOurs);
         }

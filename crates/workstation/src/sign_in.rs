@@ -1,0 +1,232 @@
+//! Signing in: one touch signs the cloud's nonce and yields the secret of the offline cache.
+//!
+//! ```text
+//! nonce ← cloud;  assertion + hmac-secret output ← key;  request, signed by the device → cloud
+//! cloud → primary refresh token, session key for the transport key, partial ticket for the ground
+//! ```
+
+use std::io::{Read, Write};
+
+use cloud_api::Base64Url;
+use cloud_api::jose::{self, Header, JoseError, Jws};
+use cloud_api::prt::{
+    FidoAssertion, GRANT_JWT, GRANT_REFRESH, HS256, IdClaims, RS256, TicketField, TokenAnswer,
+    TokenRequest,
+};
+use cloud_api::session::{SessionKey, hs256};
+use ctap::Pin;
+use ctap::hmac_secret::{Outputs, Salts};
+use ctap::webauthn::{self, AuthenticationOptions};
+use data_encoding::BASE64;
+use kerberos::crypto::{EncryptionType, Key};
+use types::{Entropy, Secret, Timestamp};
+
+use crate::cloud::{self, Cloud, CloudError};
+use crate::joined::Joined;
+use crate::offline::PrimaryRefreshToken;
+use crate::tickets::{PartialTicket, PartialTicketError};
+
+/// This program's name towards the cloud.
+const CLIENT_ID: &str = "tombolo-workstation";
+const SCOPE: &str = "openid aza";
+
+/// What a sign-in gives.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The primary refresh token.
+    pub prt: PrimaryRefreshToken,
+    /// Who it is, as the cloud tells it.
+    pub who: IdClaims,
+    /// The ticket for the ground, or why there is none.
+    pub ticket: Result<PartialTicket, NoPartialTicket>,
+}
+
+/// What the touch gave besides.
+#[derive(Debug)]
+pub struct Touch {
+    /// The credential that signed.
+    pub credential_id: Vec<u8>,
+    /// The outputs for the salts, where the key has hmac-secret.
+    pub secrets: Option<Outputs>,
+}
+
+/// Why there is no ticket for the ground. The sign-in itself is good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoPartialTicket {
+    /// The cloud says why.
+    #[error("the cloud gave no ticket: {0}")]
+    Cloud(String),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Ticket(#[from] PartialTicketError),
+    /// The field is not what it must be.
+    #[error("the cloud's ticket field is not what it must be: {0}")]
+    Field(String),
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// The cloud.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The security key.
+    #[error("security key: {0}")]
+    Key(#[from] ctap::Error),
+    /// No credential of this cloud on the key.
+    #[error("this security key has no credential for {0}; register it first")]
+    NoCredential(String),
+    /// A text of the cloud does not open.
+    #[error("the cloud's answer does not open: {0}")]
+    Jose(#[from] JoseError),
+}
+
+/// Signs in with a security key. `salts` are those of the offline cache; a key without hmac-secret signs in all the same.
+pub fn sign_in<S: Read + Write>(
+    joined: &Joined,
+    cloud: &mut dyn Cloud,
+    key: &mut ctap::Client<S>,
+    pin: &Pin,
+    salts: Option<Salts>,
+) -> Result<(SignIn, Touch), SignInError> {
+    let nonce = cloud::nonce(cloud)?;
+    let options = AuthenticationOptions {
+        rp_id: joined.rp_id.clone(),
+        challenge: nonce.as_bytes().to_vec(),
+        origin: joined.origin.clone(),
+        allow: Vec::new(),
+        user_verification: true,
+        salts: salts.filter(|_| key.info().has_extension("hmac-secret")),
+    };
+    let signed = webauthn::authenticate(key, &options, Some(pin))?;
+    let newest = signed.into_iter().next();
+    let signed = newest.ok_or_else(|| SignInError::NoCredential(joined.rp_id.clone()))?;
+    let assertion = FidoAssertion {
+        rp_id: joined.rp_id.clone(),
+        client_data_json: Base64Url(signed.client_data_json),
+        authenticator_data: Base64Url(signed.assertion.auth_data.raw.clone()),
+        signature: Base64Url(signed.assertion.signature.clone()),
+        user_handle: signed
+            .assertion
+            .user
+            .as_ref()
+            .map(|user| Base64Url(user.id.clone())),
+    };
+    let credential_id = signed.assertion.credential_id.clone();
+    let request = TokenRequest {
+        client_id: CLIENT_ID.to_owned(),
+        request_nonce: nonce,
+        scope: SCOPE.to_owned(),
+        grant_type: GRANT_JWT.to_owned(),
+        assertion: Some(assertion.to_text(&credential_id)?),
+        ..TokenRequest::default()
+    };
+    let header = Header {
+        alg: RS256.to_owned(),
+        typ: Some("JWT".to_owned()),
+        x5c: vec![joined.x5c()],
+        ..Header::default()
+    };
+    let signing_input = Jws::signing_input(&header, &request)?;
+    let signature = joined
+        .keys
+        .sign(signing_input.as_bytes())
+        .map_err(CloudError::from)?;
+    let text = Jws::text(&signing_input, &signature);
+    let answer: TokenAnswer = cloud::json(&cloud::token_endpoint(cloud, form(&text))?)?;
+    let wrapped = answer.session_key_jwe.as_deref().unwrap_or_default();
+    let session = joined
+        .keys
+        .open_session_key(wrapped)
+        .map_err(CloudError::from)?;
+    let touch = Touch {
+        credential_id,
+        secrets: signed.secrets,
+    };
+    Ok((signed_in(answer, session)?, touch))
+}
+
+/// Renews a primary refresh token, and brings a new ticket with it. Nobody is needed for it.
+pub fn renew(
+    prt: &PrimaryRefreshToken,
+    cloud: &mut dyn Cloud,
+    entropy: &mut dyn Entropy,
+) -> Result<SignIn, SignInError> {
+    let session = || SessionKey::new(Secret::new(*prt.session_key.expose()));
+    let request = TokenRequest {
+        client_id: CLIENT_ID.to_owned(),
+        request_nonce: cloud::nonce(cloud)?,
+        scope: SCOPE.to_owned(),
+        grant_type: GRANT_REFRESH.to_owned(),
+        refresh_token: Some(prt.token.expose().clone()),
+        ..TokenRequest::default()
+    };
+    let mut context = [0; 24];
+    entropy.fill(&mut context);
+    let header = Header {
+        alg: HS256.to_owned(),
+        typ: Some("JWT".to_owned()),
+        ctx: Some(BASE64.encode(&context)),
+        kdf_ver: Some(2),
+        ..Header::default()
+    };
+    let signing_input = Jws::signing_input(&header, &request)?;
+    let payload = signing_input.split('.').nth(1).unwrap_or_default();
+    let payload = Base64Url::parse(payload).unwrap_or_default();
+    let key = session().derive_for(&context, payload.as_bytes());
+    let text = Jws::text(&signing_input, &hs256(&key, signing_input.as_bytes()));
+    let sealed = cloud::token_endpoint(cloud, form(&text))?;
+    let sealed = String::from_utf8(sealed)
+        .map_err(|_| CloudError::Nonsense("an answer that is no text".to_owned()))?;
+    let plain = jose::open(&sealed, &session())?;
+    signed_in(cloud::json(plain.expose())?, session())
+}
+
+fn form(request: &str) -> Vec<u8> {
+    // A compact JWS has no character that a form would quote.
+    format!(
+        "windows_api_version=2.2&grant_type={}&client_info=1&tgt=true&request={request}",
+        GRANT_JWT.replace(':', "%3A")
+    )
+    .into_bytes()
+}
+
+fn signed_in(answer: TokenAnswer, session: SessionKey) -> Result<SignIn, SignInError> {
+    let who: IdClaims = Jws::parse(&answer.id_token)?.claims()?;
+    let expires = answer.expires_on.parse().unwrap_or_default();
+    Ok(SignIn {
+        ticket: partial_ticket(answer.tgt_ad.as_deref(), &session),
+        prt: PrimaryRefreshToken {
+            token: Secret::new(answer.refresh_token),
+            session_key: Secret::new(*session.expose()),
+            expires: Timestamp::from_unix_seconds(expires),
+        },
+        who,
+    })
+}
+
+/// The client key is sealed in a first answer, and bare in a renewal, which is sealed as a whole.
+fn partial_ticket(
+    field: Option<&str>,
+    session: &SessionKey,
+) -> Result<PartialTicket, NoPartialTicket> {
+    let bad = |why: &dyn ToString| NoPartialTicket::Field(why.to_string());
+    let text = field.ok_or_else(|| NoPartialTicket::Cloud("it sent none".to_owned()))?;
+    let field: TicketField = serde_json::from_str(text).map_err(|error| bad(&error))?;
+    let (Some(key), Some(message)) = (&field.client_key, &field.message_buffer) else {
+        return Err(NoPartialTicket::Cloud(field.error.unwrap_or_default()));
+    };
+    let octets = if key.contains('.') {
+        jose::open(key, session).map_err(|error| bad(&error))?
+    } else {
+        Secret::new(BASE64.decode(key.as_bytes()).map_err(|error| bad(&error))?)
+    };
+    let etype = EncryptionType(i32::try_from(field.key_type).unwrap_or_default());
+    let key = Key::new(etype, octets.expose()).map_err(|error| bad(&error))?;
+    let message = BASE64
+        .decode(message.as_bytes())
+        .map_err(|error| bad(&error))?;
+    Ok(PartialTicket::open(&message, &key)?)
+}
