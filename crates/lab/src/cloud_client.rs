@@ -29,21 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 impl CloudClient {
     /// A client of `origin` (`https://127.0.0.1:8443`) that trusts only the given CA.
     pub fn new(origin: &str, ca_pem: &str, token: Secret<String>) -> Result<Self, Error> {
-        let root = CertificateDer::from_pem_slice(ca_pem.as_bytes())
-            .map_err(|error| Error::Tls(format!("the CA's certificate cannot be read: {error}")))?;
-        let roots = [Certificate::from_der(&root).to_owned()];
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider())
-            .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .build();
         Ok(Self {
-            agent: config.into(),
+            agent: agent(ca_pem)?,
             origin: origin.trim_end_matches('/').to_owned(),
             token,
         })
@@ -85,6 +72,24 @@ impl CloudClient {
     fn bearer(&self) -> String {
         format!("Bearer {}", self.token.expose())
     }
+}
+
+/// An HTTPS client that trusts one CA, and takes refusals for answers.
+pub(crate) fn agent(ca_pem: &str) -> Result<Agent, Error> {
+    let root = CertificateDer::from_pem_slice(ca_pem.as_bytes())
+        .map_err(|error| Error::Tls(format!("the CA's certificate cannot be read: {error}")))?;
+    let roots = [Certificate::from_der(&root).to_owned()];
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(provider())
+        .root_certs(RootCerts::Specific(Arc::new(roots.to_vec())))
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .timeout_global(Some(TIMEOUT))
+        .build();
+    Ok(config.into())
 }
 
 type Answer = Result<http::Response<ureq::Body>, ureq::Error>;

@@ -22,6 +22,16 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The kernel gives the caller no network of its own.
+    #[error(
+        "the system allows no network of one's own here: {source}; run it as root, or allow user namespaces: \
+         `sysctl kernel.unprivileged_userns_clone=1`, `sysctl kernel.apparmor_restrict_unprivileged_userns=0` where \
+         these exist, `user.max_user_namespaces` above 0, and a container that permits unshare"
+    )]
+    NoNamespace {
+        /// Why.
+        source: std::io::Error,
+    },
     /// Certificates and keys of TLS.
     #[error("TLS: {0}")]
     Tls(String),

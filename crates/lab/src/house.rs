@@ -242,6 +242,15 @@ impl House {
         self.realm.keytab(account, services)
     }
 
+    /// Has a service join the domain (`HTTP/www.corp.contoso.com`), and gives what it needs to accept tickets.
+    pub fn join_service(&self, service: &str) -> Result<Keytab, Error> {
+        let principals = &self.realm.principals;
+        let domain = &self.domain.dn;
+        let account =
+            crate::service::join(&self.directory, principals, domain, service, &mut OsEntropy)?;
+        self.keytab(&account, &[service])
+    }
+
     /// Cuts the wire to the cloud: until it is mended, nobody listens there.
     pub fn cut_cloud(&self) -> Result<(), Error> {
         self.with_cloud_wire(CloudWire::cut)

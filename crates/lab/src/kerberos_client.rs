@@ -1,13 +1,10 @@
 //! A client of the house's KDC: TCP around [`kerberos::client`].
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
-
 use kerberos::client::{Credentials, KeySignIn, PasswordSignIn, Principal, Step, TgsRequest};
 use kerberos::pkinit::Sign;
 use types::Secret;
 
+use crate::wires::ask_kdc;
 use crate::{Error, House, OsEntropy};
 
 /// Asks one house's KDC.
@@ -15,8 +12,6 @@ pub struct KerberosClient<'a> {
     house: &'a House,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// A sign-in has two requests; more would be a KDC that goes round in circles.
 const STEPS_MAX: usize = 4;
 
@@ -67,24 +62,7 @@ impl<'a> KerberosClient<'a> {
 
     /// One message and its answer, RFC 4120 7.2.2.
     fn ask(&self, request: &[u8]) -> Result<Vec<u8>, Error> {
-        let exchange = || {
-            let mut stream = TcpStream::connect(self.house.addresses().kdc)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(TIMEOUT))?;
-            let length = u32::try_from(request.len()).map_err(std::io::Error::other)?;
-            stream.write_all(&[&length.to_be_bytes(), request].concat())?;
-            let mut length = [0; 4];
-            stream.read_exact(&mut length)?;
-            let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-            if length > ANSWER_BYTES_MAX {
-                return Err(std::io::Error::other(format!(
-                    "an answer of {length} bytes"
-                )));
-            }
-            let mut answer = vec![0; length];
-            stream.read_exact(&mut answer)?;
-            Ok(answer)
-        };
-        exchange().map_err(Error::io("cannot ask the KDC"))
+        let kdc = self.house.addresses().kdc;
+        ask_kdc(kdc, request).map_err(Error::io("cannot ask the KDC"))
     }
 }

@@ -23,6 +23,8 @@ pub mod kdc_log;
 pub mod kerberos_client;
 pub mod ldap_client;
 mod lockout;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 mod passwords;
 pub mod people;
 mod pki;
@@ -30,9 +32,15 @@ mod ports;
 mod realm;
 pub mod registration;
 pub mod report;
+#[cfg(target_os = "linux")]
+mod responder;
 mod rooms;
+mod service;
+#[cfg(target_os = "linux")]
+pub mod shell;
 pub mod story;
 mod wire;
+pub mod wires;
 
 pub use error::Error;
 pub use ground::{OsEntropy, SystemClock};

@@ -36,6 +36,15 @@ impl Ports {
         kpasswd: 4640,
         kdc_proxy: 8844,
     };
+    /// The ones that clients know, for a house in a network of its own.
+    pub const WELL_KNOWN: Self = Self {
+        ldap: 389,
+        ldaps: 636,
+        cloud: 443,
+        kdc: 88,
+        kpasswd: 464,
+        ..Self::STANDARD
+    };
     /// Free ones, for tests and for a second house beside the first.
     pub const AUTO: Self = Self {
         ldap: 0,

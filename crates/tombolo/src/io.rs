@@ -15,5 +15,7 @@ pub(crate) use directory::{DirectoryArgs, refused, unreachable};
 pub(crate) use failure::{EXIT_CODES, Exit, Failure, Tell};
 pub(crate) use ground::{environment, own_name, read_file, read_input, write_file};
 pub(crate) use output::{Shell, counted, table};
-pub(crate) use private::{NewFile, certificates, first_line};
+#[cfg(target_os = "linux")]
+pub(crate) use private::as_the_caller;
+pub(crate) use private::{NewFile, certificates, first_line, keep_files_private};
 pub(crate) use receipts::ReceiptFile;

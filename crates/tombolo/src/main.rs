@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     start_log(cli.verbose);
-    keep_files_private();
+    io::keep_files_private();
     let mut shell = Shell::new(!cli.quiet);
     let ended = run(cli, &mut shell).and_then(|exit| shell.flush().map(|()| exit));
     match ended {
@@ -149,12 +149,6 @@ fn command() -> clap::Command {
             sub
         }
     })
-}
-
-/// Whatever a command writes (state, tokens, plans, receipts) is for its owner alone.
-fn keep_files_private() {
-    #[cfg(unix)]
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
 /// Logs go to stderr: warnings only, unless asked for more.

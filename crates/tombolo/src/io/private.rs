@@ -1,13 +1,38 @@
-//! Secrets and certificates in files, and new files that never replace another.
+//! Secrets and certificates in files, files for their owner alone, and new files that never replace another.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::sync::OnceLock;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use types::Secret;
 
 use super::{Failure, Tell, read_input};
+
+/// The mode bits that the caller's own files lose.
+#[cfg(unix)]
+static CALLERS_UMASK: OnceLock<rustix::fs::Mode> = OnceLock::new();
+
+/// Whatever a command writes (state, tokens, plans, receipts) is for its owner alone.
+pub(crate) fn keep_files_private() {
+    #[cfg(unix)]
+    CALLERS_UMASK
+        .get_or_init(|| rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO));
+}
+
+/// Does something with the caller's own umask, as starting a program that the caller asked for.
+#[cfg(target_os = "linux")]
+pub(crate) fn as_the_caller<T>(act: impl FnOnce() -> T) -> T {
+    let Some(umask) = CALLERS_UMASK.get() else {
+        return act();
+    };
+    let private = rustix::process::umask(*umask);
+    let result = act();
+    rustix::process::umask(private);
+    result
+}
 
 /// The first line of a file (`-` is stdin): a password or a token.
 pub(crate) fn first_line(path: &Path) -> Result<Secret<String>, Failure> {

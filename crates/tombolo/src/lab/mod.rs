@@ -1,5 +1,7 @@
-//! `tombolo lab`: the story, and the house left running.
+//! `tombolo lab`: the story, the house left running, and a command inside a network of its own.
 
+mod files;
+mod shell;
 mod show;
 mod up;
 
@@ -13,6 +15,7 @@ Examples:
   tombolo lab --json           the same as one JSON document (tombolo-lab/1)
   tombolo lab up               leave it running: addresses, credentials, commands to try
   tombolo lab up --ports auto  on free ports, beside whatever else runs here
+  tombolo lab shell            a shell in a network of its own: real ports, real names, kinit and ldapsearch just work
 
 Exit codes:
   0  every step went as it should
@@ -36,12 +39,14 @@ pub(crate) struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    Shell(shell::Command),
     Up(up::Command),
 }
 
 /// Runs the chosen subcommand; without one, plays the story.
 pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command.action {
+        Some(Action::Shell(inside)) => shell::run(&inside, shell),
         Some(Action::Up(up)) => up::run(&up, shell),
         None => play(command.json, shell),
     }

@@ -1,8 +1,5 @@
 //! `tombolo lab up`: the house stays up until it is interrupted.
 
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -13,6 +10,7 @@ use serde_json::json;
 use types::Secret;
 
 use crate::io::{Exit, Failure, Shell, SystemClock, Tell};
+use crate::lab::files::{Files, append_records};
 
 const AFTER_HELP: &str = "\
 Leaves a directory, a KDC, a cloud and a security key running on loopback. The story's user has registered a key in
@@ -71,45 +69,6 @@ pub(super) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
     }
     shell.flush()?;
     stay(&house, &files, shell)
-}
-
-/// What is laid out for the commands to use. Only the owner can read them.
-struct Files {
-    ca: PathBuf,
-    sync: PathBuf,
-    log: PathBuf,
-}
-
-impl Files {
-    fn write(house: &House) -> Result<Self, Failure> {
-        let folder = house.state();
-        let place = |name: &str, content: &str| -> Result<PathBuf, Failure> {
-            let path = folder.join(name);
-            fs::write(&path, content).tell(format!("could not write {}", path.display()))?;
-            Ok(path)
-        };
-        let connector = house
-            .account(CONNECTOR)
-            .tell("the connector account is missing")?;
-        let ca = place("ca.pem", house.ca_pem())?;
-        place("sync.token", house.sync_token().expose())?;
-        place("administrator.token", house.administrator_token().expose())?;
-        place("connector.password", connector.password.expose())?;
-        let sync = place("sync.toml", &sync_configuration(house, &connector.dn))?;
-        let log = place("changes.jsonl", "")?;
-        Ok(Self { ca, sync, log })
-    }
-}
-
-fn sync_configuration(house: &House, bind_dn: &str) -> String {
-    let addresses = house.addresses();
-    format!(
-        "# The sync of this house, bound as the connector account. Files beside this one.\n\
-         [cloud]\nurl = \"{}\"\ntoken_file = \"sync.token\"\nca_file = \"ca.pem\"\n\n\
-         [directory]\nurl = \"{}\"\nbind_dn = \"{bind_dn}\"\npassword_file = \"connector.password\"\n\
-         ca_file = \"ca.pem\"\n\n[state]\npath = \"sync.sqlite\"\n",
-        addresses.cloud, addresses.ldaps
-    )
 }
 
 /// The commands that the last lines of the report show, in the order in which they tell something.
@@ -268,20 +227,4 @@ fn stay(house: &House, files: &Files, shell: &Shell) -> Result<Exit, Failure> {
     }
     shell.note("the house goes down");
     Ok(Exit::Good)
-}
-
-fn append_records(house: &House, log: &Path, cursor: u64) -> Result<u64, Failure> {
-    let what = || format!("could not append to {}", log.display());
-    let records = house
-        .records_since(cursor)
-        .tell("could not read the directory's audit records")?;
-    let Some(last) = records.last().map(|record| record.origin().record_id) else {
-        return Ok(cursor);
-    };
-    let mut file = fs::OpenOptions::new().append(true).open(log).tell(what())?;
-    for record in &records {
-        let line = events::to_line(record).tell(what())?;
-        file.write_all(line.as_bytes()).tell(what())?;
-    }
-    Ok(last)
 }
