@@ -94,7 +94,7 @@ fn keys(
 
 /// Groups whose members administer the domain, by RID below the domain: Domain Admins, Domain Controllers, Schema and
 /// Enterprise Admins, Group Policy Creator Owners, Read-only Domain Controllers, Protected Users, Key Admins,
-/// Enterprise Key Admins (MS-DTYP 2.4.2.4, [MS-ADTS] 6.1.1.4.12).
+/// Enterprise Key Admins (MS-DTYP 2.4.2.4, MS-ADTS 6.1.1.4.12).
 const PRIVILEGED_DOMAIN: [u32; 9] = [512, 516, 518, 519, 520, 521, 525, 526, 527];
 /// And in BUILTIN: Administrators, Account, Server, Print and Backup Operators, Replicator.
 const PRIVILEGED_BUILTIN: [u32; 6] = [544, 548, 549, 550, 551, 552];

@@ -353,9 +353,10 @@ impl Cloud {
         };
         let domain = domain.to_ascii_lowercase();
         let found = self.store().read(|db| Store::minting_key(db, &domain))?;
-        let Some((server, version, key)) = found else {
+        let Some(found) = found else {
             return none("the user's domain has no Kerberos server object in this cloud");
         };
+        let (server, version) = (found.server, found.version);
         if sid.domain().as_ref() != Some(&server.domain_sid) {
             return none("the user's SID is not of the domain of the Kerberos server object");
         }
@@ -364,7 +365,7 @@ impl Cloud {
             netbios: server.netbios_name,
             number: server.number,
             version,
-            key,
+            key: found.key,
         };
         let subject = Subject {
             account,

@@ -11,6 +11,13 @@ use crate::error::Error;
 /// Versions that are kept: the one that mints and the one before it.
 const VERSIONS_KEPT: i64 = 2;
 
+/// What mints for a domain.
+pub(crate) struct Minting {
+    pub(crate) server: KerberosServer,
+    pub(crate) version: u16,
+    pub(crate) key: Secret<[u8; 32]>,
+}
+
 impl Store {
     /// Keeps the object's facts.
     pub(crate) fn put_kerberos_server(
@@ -80,10 +87,7 @@ impl Store {
     }
 
     /// The key that mints for a domain, with its version.
-    pub(crate) fn minting_key(
-        db: &Connection,
-        domain: &str,
-    ) -> Result<Option<(KerberosServer, u16, Secret<[u8; 32]>)>, Error> {
+    pub(crate) fn minting_key(db: &Connection, domain: &str) -> Result<Option<Minting>, Error> {
         let Some(server) = Self::kerberos_facts(db, domain)? else {
             return Ok(None);
         };
@@ -98,7 +102,11 @@ impl Store {
                 Ok((row.get(0)?, key))
             })
             .optional()?;
-        Ok(newest.map(|(version, key)| (server, version, key)))
+        Ok(newest.map(|(version, key)| Minting {
+            server,
+            version,
+            key,
+        }))
     }
 
     /// Forgets an object and its keys; false where there is none.
