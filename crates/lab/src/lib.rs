@@ -21,6 +21,7 @@ mod house;
 mod intruder;
 pub mod kdc_log;
 pub mod kerberos_client;
+mod key_file;
 pub mod ldap_client;
 mod lockout;
 #[cfg(target_os = "linux")]
@@ -45,6 +46,7 @@ pub mod wires;
 pub use error::Error;
 pub use ground::{OsEntropy, SystemClock};
 pub use house::{House, Options};
+pub use key_file::KeyFileSeal;
 pub use pki::{Pki, provider};
 pub use ports::{Addresses, Ports};
 pub use report::Report;

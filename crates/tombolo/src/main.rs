@@ -14,6 +14,7 @@ mod detect;
 mod io;
 mod keys;
 mod lab;
+mod signin;
 mod softkey;
 mod sync;
 mod trust;
@@ -72,6 +73,7 @@ enum Command {
     Detect(detect::Command),
     Keys(keys::Command),
     Lab(lab::Command),
+    Signin(signin::Command),
     Softkey(softkey::Command),
     Sync(sync::Command),
     Trust(trust::Command),
@@ -104,6 +106,7 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
         Some(Command::Detect(command)) => detect::run(command, shell),
         Some(Command::Keys(command)) => keys::run(command, shell),
         Some(Command::Lab(command)) => lab::run(command, shell),
+        Some(Command::Signin(command)) => signin::run(&command, shell),
         Some(Command::Softkey(command)) => softkey::run(command, shell),
         Some(Command::Sync(command)) => sync::run(command, shell),
         Some(Command::Trust(command)) => trust::run(command, shell),

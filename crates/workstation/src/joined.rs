@@ -2,7 +2,9 @@
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use types::{Entropy, Guid, Secret, Timestamp};
+use x509_cert::der::Decode;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::device::Device;
@@ -43,6 +45,27 @@ impl Joined {
             origin: origin.to_owned(),
             rp_id: host.to_owned(),
         }
+    }
+
+    /// A device that has just got its certificate, whose common name is its id.
+    pub fn of_certificate(
+        keys: DeviceKeys,
+        certificate: Vec<u8>,
+        origin: &str,
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, NoDeviceCertificate> {
+        let read =
+            x509_cert::Certificate::from_der(&certificate).map_err(|_| NoDeviceCertificate)?;
+        let subject = read.tbs_certificate().subject().to_string();
+        let id = subject.strip_prefix("CN=").and_then(|id| id.parse().ok());
+        let id = id.ok_or(NoDeviceCertificate)?;
+        Ok(Self::new(id, keys, certificate, origin, now, entropy))
+    }
+
+    /// SHA-256 of the relying party's id.
+    pub fn rp_id_hash(&self) -> [u8; 32] {
+        Sha256::digest(self.rp_id.as_bytes()).into()
     }
 
     /// The certificate as headers carry it.
@@ -91,6 +114,11 @@ impl Joined {
         })
     }
 }
+
+/// The cloud sent something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no certificate whose common name is a device's id")]
+pub struct NoDeviceCertificate;
 
 const VERSION: u8 = 1;
 const DEPTH_MAX: usize = 8;

@@ -16,14 +16,14 @@ use cloud_api::prt::{
 use cloud_api::session::{SessionKey, hs256};
 use ctap::Pin;
 use ctap::hmac_secret::{Outputs, Salts};
-use ctap::webauthn::{self, AuthenticationOptions};
+use ctap::webauthn::{self, Authentication, AuthenticationOptions};
 use data_encoding::BASE64;
 use kerberos::crypto::{EncryptionType, Key};
 use types::{Entropy, Secret, Timestamp};
 
 use crate::cloud::{self, Cloud, CloudError};
 use crate::joined::Joined;
-use crate::offline::PrimaryRefreshToken;
+use crate::offline::{PrimaryRefreshToken, Salt};
 use crate::tickets::{PartialTicket, PartialTicketError};
 
 /// This program's name towards the cloud.
@@ -92,17 +92,8 @@ pub fn sign_in<S: Read + Write>(
     salts: Option<Salts>,
 ) -> Result<(SignIn, Touch), SignInError> {
     let nonce = cloud::nonce(cloud)?;
-    let options = AuthenticationOptions {
-        rp_id: joined.rp_id.clone(),
-        challenge: nonce.as_bytes().to_vec(),
-        origin: joined.origin.clone(),
-        allow: Vec::new(),
-        user_verification: true,
-        salts: salts.filter(|_| key.info().has_extension("hmac-secret")),
-    };
-    let signed = webauthn::authenticate(key, &options, Some(pin))?;
-    let newest = signed.into_iter().next();
-    let signed = newest.ok_or_else(|| SignInError::NoCredential(joined.rp_id.clone()))?;
+    let salts = salts.filter(|_| key.info().has_extension("hmac-secret"));
+    let signed = sign(joined, key, pin, nonce.as_bytes(), Vec::new(), salts)?;
     let assertion = FidoAssertion {
         rp_id: joined.rp_id.clone(),
         client_data_json: Base64Url(signed.client_data_json),
@@ -146,6 +137,47 @@ pub fn sign_in<S: Read + Write>(
         secrets: signed.secrets,
     };
     Ok((signed_in(answer, session)?, touch))
+}
+
+/// The touch of a sign-in without the cloud: the key computes the secret of a cache again, and signs `challenge`, which is
+/// random and of this device, so that its holder is there now. A key without hmac-secret cannot do it.
+pub fn touch<S: Read + Write>(
+    joined: &Joined,
+    key: &mut ctap::Client<S>,
+    pin: &Pin,
+    challenge: &[u8; 32],
+    allow: Vec<Vec<u8>>,
+    salt: &Salt,
+) -> Result<Touch, SignInError> {
+    let salts = Salts::one(*salt.octets());
+    let signed = sign(joined, key, pin, challenge, allow, Some(salts))?;
+    Ok(Touch {
+        credential_id: signed.assertion.credential_id,
+        secrets: signed.secrets,
+    })
+}
+
+fn sign<S: Read + Write>(
+    joined: &Joined,
+    key: &mut ctap::Client<S>,
+    pin: &Pin,
+    challenge: &[u8],
+    allow: Vec<Vec<u8>>,
+    salts: Option<Salts>,
+) -> Result<Authentication, SignInError> {
+    let options = AuthenticationOptions {
+        rp_id: joined.rp_id.clone(),
+        challenge: challenge.to_vec(),
+        origin: joined.origin.clone(),
+        allow,
+        // Always: the secret with user verification is another one than that without.
+        user_verification: true,
+        salts,
+    };
+    let newest = webauthn::authenticate(key, &options, Some(pin))?
+        .into_iter()
+        .next();
+    newest.ok_or_else(|| SignInError::NoCredential(joined.rp_id.clone()))
 }
 
 /// Renews a primary refresh token, and brings a new ticket with it. Nobody is needed for it.

@@ -3,10 +3,10 @@
 //! Every subcommand but `serve` and `attestation-root` speaks CTAP to the key, so it works on a state
 //! file and on a key that is being served alike.
 
-mod pin;
+pub(crate) mod pin;
 mod serve;
 mod show;
-mod target;
+pub(crate) mod target;
 
 use ctap::Pin;
 use data_encoding::HEXLOWER_PERMISSIVE;
