@@ -163,6 +163,11 @@ impl fmt::Debug for Jws {
 }
 
 fn json<T: DeserializeOwned>(what: &'static str, octets: &[u8]) -> Result<T, JoseError> {
+    // Headers and claims are objects (RFC 7515 section 4, RFC 7519 section 7.2); serde would read a list as well.
+    if octets.trim_ascii_start().first() != Some(&b'{') {
+        let why = "no JSON object".to_owned();
+        return Err(JoseError::Json { what, why });
+    }
     serde_json::from_slice(octets).map_err(|error| JoseError::Json {
         what,
         why: error.to_string(),

@@ -117,6 +117,7 @@ impl FidoAssertion {
         let header = &jws.header;
         let is_ours = header.typ.as_deref() == Some(Self::TYPE)
             && header.key_use.as_deref() == Some(Self::USE)
+            && header.alg == "none"
             && jws.signature.is_empty();
         let kid = header.kid.as_deref().filter(|_| is_ours);
         let id = kid.and_then(|kid| Base64Url::parse(kid).ok());

@@ -38,6 +38,14 @@ impl Cloud {
         let now = self.now();
         self.store().write(|db| {
             Store::put_kerberos_server(db, server)?;
+            let held = Store::kerberos_server(db, domain)?.map(|held| held.versions);
+            let newest = held.unwrap_or_default().into_iter().map(|v| v.version).max();
+            if let Some(newest) = newest.filter(|newest| request.version.saturating_add(1) < *newest) {
+                return Err(Error::invalid(format!(
+                    "version {} of the key of {domain} is older than what the cloud keeps; version {newest} mints",
+                    request.version
+                )));
+            }
             if !Store::add_kerberos_key(db, domain, request.version, key.expose(), now)? {
                 return Err(Error::KeyVersionExists {
                     domain: domain.clone(),

@@ -19,11 +19,18 @@ pub(crate) struct Minting {
 }
 
 impl Store {
-    /// Keeps the object's facts.
+    /// Keeps the object's facts. Where the domain has another object now, the former one's keys are forgotten: tickets
+    /// that they mint would carry a number that nobody on the ground knows.
     pub(crate) fn put_kerberos_server(
         db: &Connection,
         server: &KerberosServer,
     ) -> Result<(), Error> {
+        let is_same = |old: &KerberosServer| {
+            (old.number, old.computer_guid) == (server.number, server.computer_guid)
+        };
+        if Self::kerberos_facts(db, &server.domain_dns_name)?.is_some_and(|old| !is_same(&old)) {
+            Self::remove_kerberos_server(db, &server.domain_dns_name)?;
+        }
         let facts = serde_json::to_string(server)
             .map_err(|_| Error::Internal("the facts of a Kerberos server object are no JSON"))?;
         db.prepare_cached(

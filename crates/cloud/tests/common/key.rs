@@ -107,6 +107,16 @@ impl Maker {
 
     /// What a client posts after asking a new key of this maker.
     pub fn register(&self, options: &CreationOptionsReply, manner: &Manner) -> NewFido2Method {
+        self.register_pair(options, manner, &KeyPair::generate().unwrap())
+    }
+
+    /// The same for a key pair that signs in later.
+    pub fn register_pair(
+        &self,
+        options: &CreationOptionsReply,
+        manner: &Manner,
+        credential: &KeyPair,
+    ) -> NewFido2Method {
         let challenge = manner
             .challenge
             .clone()
@@ -119,10 +129,9 @@ impl Maker {
         })
         .to_string()
         .into_bytes();
-        let credential = KeyPair::generate().unwrap();
-        let auth_data = auth_data(manner, &credential);
+        let auth_data = auth_data(manner, credential);
         let signed = [&auth_data[..], &Sha256::digest(&client_data)].concat();
-        let statement = self.statement(manner, &credential, &signed);
+        let statement = self.statement(manner, credential, &signed);
         let format = match manner.attestation {
             Attestation::None => "none",
             Attestation::Other => "tpm",

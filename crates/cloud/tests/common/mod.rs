@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod device;
+pub mod ground;
 pub mod key;
 
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use cloud::{Caller, Cloud, Limits, NewTenant, Surroundings};
+use cloud::{Caller, Cloud, Compatibility, Limits, NewTenant, Surroundings};
 use cloud_api::users::{NewUser, SyncUser, User};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -31,6 +33,7 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub json: Value,
+    pub text: String,
 }
 
 impl Reply {
@@ -46,12 +49,21 @@ impl House {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, Compatibility::default())
+    }
+
+    pub fn with_compatibility(compatibility: Compatibility) -> Self {
+        Self::with(Limits::default(), compatibility)
+    }
+
+    fn with(limits: Limits, compatibility: Compatibility) -> Self {
         let state = tempfile::tempdir().unwrap();
         let clock = Arc::new(VirtualClock::new(
             Timestamp::parse_rfc3339("2026-06-10T05:06:07.1234567Z").unwrap(),
         ));
-        let surroundings =
-            Surroundings::new(clock.clone(), Box::new(SeededEntropy::new(42))).with_limits(limits);
+        let surroundings = Surroundings::new(clock.clone(), Box::new(SeededEntropy::new(42)))
+            .with_limits(limits)
+            .with_compatibility(compatibility);
         let tenant = NewTenant::new("contoso.example", RP_ID);
         let path = state.path().join("cloud.sqlite");
         let (cloud, admin) = Cloud::create(&path, &tenant, surroundings).unwrap();
@@ -77,6 +89,7 @@ impl House {
             status: parts.status,
             headers: parts.headers,
             json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 
