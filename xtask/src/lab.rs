@@ -1,11 +1,12 @@
-//! Plays the lab's story from the release binary, as the README tells people to, and counts its steps.
+//! Plays the lab's story and its experiments from the release binary, as the README tells people to, and counts their
+//! steps.
 
 use std::time::Instant;
 
 use crate::run::{self, Context};
 use crate::summary::{Count, Summary};
 
-/// Builds the release binary and plays the story.
+/// Builds the release binary, plays the story, and runs the experiments.
 pub(crate) fn play(context: &Context, summary: &mut Summary) {
     let start = Instant::now();
     let built =
@@ -24,10 +25,14 @@ pub(crate) fn play(context: &Context, summary: &mut Summary) {
     }
     let binary = run::target_directory(context).join("release/tombolo");
     let story = Instant::now();
-    let ended = run::show(context.command(binary).arg("lab"));
+    let ended = run::show(context.command(&binary).arg("lab"));
     let count = count_steps(&ended.output, ended.succeeded);
     let note = format!("the story took {:.1} s", story.elapsed().as_secs_f64());
     summary.push("lab", count, start.elapsed(), &note);
+    let experiments = Instant::now();
+    let ended = run::show(context.command(&binary).args(["lab", "run", "--all"]));
+    let count = count_steps(&ended.output, ended.succeeded);
+    summary.push("experiments", count, experiments.elapsed(), "");
 }
 
 /// The report ends with `N passed, M failed`; a story that dies before that counts as one failure.

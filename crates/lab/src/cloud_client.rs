@@ -54,6 +54,21 @@ impl CloudClient {
         read(path, request.send_json(body))
     }
 
+    /// PATCH with a JSON body, whose answer has no content.
+    pub fn patch(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        let request = self
+            .agent
+            .patch(format!("{}{path}", self.origin))
+            .header("Authorization", self.bearer());
+        let mut answer = request
+            .send_json(body)
+            .map_err(|error| unreachable_at(path, &error))?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(refusal(path, &mut answer))
+    }
+
     /// DELETE of a path.
     pub fn delete(&self, path: &str) -> Result<(), Error> {
         let request = self

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cloud::{Caller, Cloud};
+use cloud_api::access::{NewTemporaryAccessPass, Session, SignIn, TemporaryAccessPass};
 use cloud_api::fido2::Fido2Method;
 use cloud_api::paths;
 use cloud_api::users::{SyncUser, User, source_anchor};
@@ -387,6 +388,28 @@ impl House {
     pub fn cloud_user(&self, person: Person) -> Result<Guid, Error> {
         let upn = person.upn(&self.domain.dns_name);
         Ok(self.cloud.user_by_name(&Caller::operator(), &upn)?.id)
+    }
+
+    /// A temporary access pass for one of the people, as an administrator makes it.
+    pub fn temporary_access_pass(&self, person: Person) -> Result<Secret<String>, Error> {
+        let user = self.cloud_user(person)?;
+        let pass: TemporaryAccessPass = self.cloud_as_administrator()?.post(
+            &paths::temporary_access_passes(user),
+            &NewTemporaryAccessPass::default(),
+        )?;
+        Ok(Secret::new(pass.temporary_access_pass))
+    }
+
+    /// A session of one of the people, bought with a pass.
+    pub fn session(&self, person: Person) -> Result<Secret<String>, Error> {
+        let sign_in = SignIn {
+            user_principal_name: person.upn(&self.domain.dns_name),
+            temporary_access_pass: self.temporary_access_pass(person)?.expose().clone(),
+        };
+        let session: Session = self
+            .cloud_as_administrator()?
+            .post(paths::SIGN_IN_TEMPORARY_ACCESS_PASS, &sign_in)?;
+        Ok(Secret::new(session.access_token))
     }
 
     /// The directory's audit records after the one numbered `cursor`: what a collector on the domain controller reads.

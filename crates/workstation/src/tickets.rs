@@ -59,6 +59,11 @@ impl PartialTicket {
         }))
     }
 
+    /// A ticket that is held already, and what its holder knows of it.
+    pub fn held(credentials: Credentials) -> Self {
+        Self(credentials)
+    }
+
     /// The realm that exchanges it.
     pub fn realm(&self) -> &str {
         self.0.client.realm.as_str().unwrap_or_default()

@@ -1,6 +1,7 @@
-//! `tombolo lab`: the story, the house left running, and a command inside a network of its own.
+//! `tombolo lab`: the story, experiments, the house left running, and a command inside a network of its own.
 
 mod files;
+mod run;
 mod shell;
 mod show;
 mod up;
@@ -15,6 +16,7 @@ Examples:
   tombolo lab --json           the same as one JSON document (tombolo-lab/1)
   tombolo lab up               leave it running: addresses, credentials, commands to try
   tombolo lab up --ports auto  on free ports, beside whatever else runs here
+  tombolo lab run --all        experiments: claims, each shown from more than one side
   tombolo lab shell            a shell in a network of its own: real ports, real names, kinit and ldapsearch just work
 
 Exit codes:
@@ -39,6 +41,7 @@ pub(crate) struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    Run(run::Command),
     Shell(shell::Command),
     Up(up::Command),
 }
@@ -46,6 +49,7 @@ enum Action {
 /// Runs the chosen subcommand; without one, plays the story.
 pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command.action {
+        Some(Action::Run(run)) => run::run(&run, shell),
         Some(Action::Shell(inside)) => shell::run(&inside, shell),
         Some(Action::Up(up)) => up::run(&up, shell),
         None => play(command.json, shell),
