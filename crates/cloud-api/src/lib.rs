@@ -41,11 +41,13 @@ pub mod devicekeys;
 pub mod devices;
 pub mod error;
 pub mod fido2;
+pub mod hello;
 pub mod jose;
 pub mod paths;
 pub mod policy;
 pub mod prt;
 pub mod session;
+pub mod tokens;
 pub mod trust;
 pub mod users;
 

@@ -21,6 +21,14 @@ pub const DEVICE_KEY_DELTA: &str = "/devicekeys/v1/delta";
 pub const SIGN_IN_TEMPORARY_ACCESS_PASS: &str = "/signin/v1/temporaryAccessPass";
 /// Joins a device ([`crate::devices::JoinDevice`]).
 pub const JOIN_DEVICE: &str = "/drs/device";
+/// The same, where clients in the field look for it.
+pub const JOIN_DEVICE_ALIAS: &str = "/EnrollmentServer/device/";
+/// Registers a Windows Hello key of a device ([`crate::hello::ProvisionKey`]).
+pub const PROVISION_KEY: &str = "/drs/key";
+/// The same, where clients in the field look for it.
+pub const PROVISION_KEY_ALIAS: &str = "/EnrollmentServer/key/";
+/// Trades a session for a token of the device registration service ([`crate::tokens::AccessAnswer`]).
+pub const REGISTRATION_TOKEN: &str = "/signin/v1/deviceRegistrationToken";
 /// Devices, for administrators ([`crate::devices::Device`]).
 pub const DEVICES: &str = "/graph/v1.0/devices";
 /// Nonces and tokens ([`crate::prt`]); `common` stands for the tenant.

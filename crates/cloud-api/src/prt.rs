@@ -61,9 +61,20 @@ pub struct TokenRequest {
     /// The user's name, where the proof does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// To renew: the primary refresh token.
+    /// To renew: the primary refresh token. In a first request: the user's session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// For an access token: the service that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
+impl TokenRequest {
+    /// The service for which an access token is asked. A request with `aza` in its scope asks for a primary refresh token.
+    pub fn wanted_resource(&self) -> Option<&str> {
+        let is_for_prt = self.scope.split(' ').any(|scope| scope == "aza");
+        self.resource.as_deref().filter(|_| !is_for_prt)
+    }
 }
 
 impl fmt::Debug for TokenRequest {

@@ -155,6 +155,9 @@ pub struct Compatibility {
     pub response_cipher: SessionCipher,
     /// Takes requests signed by the first key derivation, which does not bind the key to the request (CVE-2021-33781).
     pub first_key_derivation: bool,
+    /// Takes an assertion of a device's own Windows Hello key that answers another fresh nonce than the request's.
+    /// Without it they must be the same (CVE-2023-35348).
+    pub any_fresh_assertion_nonce: bool,
 }
 
 /// So many at once, and so many a second.

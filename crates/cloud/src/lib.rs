@@ -59,4 +59,4 @@ pub use core::policy::PolicyViolation;
 pub use core::refusal::SignInError;
 pub use error::Error;
 pub use serve::{open_api, router, serve};
-pub use service::{Cloud, Granted, Surroundings, TokenForm};
+pub use service::{Cloud, Granted, Registrar, Surroundings, TokenForm};

@@ -737,7 +737,7 @@ async fn the_id_token_is_for_display_only() {
 #[tokio::test]
 async fn other_proofs_are_not_taken() {
     let desk = Desk::new().await;
-    for grant_type in ["password", "refresh_token", "device_token", ""] {
+    for grant_type in ["password", "device_token", ""] {
         let request = TokenRequest {
             request_nonce: desk.house.nonce().await,
             grant_type: grant_type.into(),

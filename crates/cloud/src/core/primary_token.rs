@@ -7,6 +7,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use cloud_api::Base64Url;
 use cloud_api::session::SessionKey;
+use keycred::KeyUsage;
 use serde::{Deserialize, Serialize};
 use types::{Entropy, Guid, Secret, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
@@ -14,18 +15,52 @@ use zeroize::{Zeroize, Zeroizing};
 /// Seconds until a token that nobody renews ends.
 pub(crate) const LIFETIME_S: i64 = 14 * 24 * 3600;
 
+/// Seconds that a token lives which a temporary access pass began.
+const PASS_LIFETIME_S: i64 = 12 * 3600;
+
 /// How a user proved who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Strength {
     /// A FIDO2 key with user verification.
     Fido2,
+    /// A Windows Hello key of the device.
+    WindowsHello,
+    /// A session that a temporary access pass bought.
+    TemporaryAccessPass,
 }
 
 impl Strength {
     /// Whether it is worth a ticket for the ground by default.
     pub(crate) fn is_phishing_resistant(self) -> bool {
-        matches!(self, Self::Fido2)
+        matches!(self, Self::Fido2 | Self::WindowsHello)
+    }
+
+    /// The kind of the registered key that proved it.
+    pub(crate) fn key_usage(self) -> Option<KeyUsage> {
+        match self {
+            Self::Fido2 => Some(KeyUsage::FIDO),
+            Self::WindowsHello => Some(KeyUsage::NGC),
+            Self::TemporaryAccessPass => None,
+        }
+    }
+
+    /// In the words of RFC 8176.
+    pub(crate) fn amr(self) -> &'static str {
+        match self {
+            Self::Fido2 => "fido",
+            Self::WindowsHello => "hwk",
+            Self::TemporaryAccessPass => "tap",
+        }
+    }
+
+    /// When a token ends that is issued now. Renewals prolong it where a registered key stands behind it, whose removal
+    /// ends it; a pass is nothing that could be removed, so its token ends with the working day.
+    pub(crate) fn ends(self, signed_in: Timestamp, now: Timestamp) -> Timestamp {
+        match self.key_usage() {
+            Some(_) => now.plus_seconds(LIFETIME_S),
+            None => signed_in.plus_seconds(PASS_LIFETIME_S),
+        }
     }
 }
 

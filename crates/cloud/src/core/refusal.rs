@@ -31,9 +31,18 @@ pub enum SignInError {
     /// The key's signature does not count.
     #[error("the security key's answer does not verify: {0}")]
     Assertion(#[from] AssertionFailure),
+    /// The Windows Hello key's assertion does not count.
+    #[error("the Windows Hello key's assertion {0}")]
+    Hello(&'static str),
+    /// A service that this cloud issues no tokens for.
+    #[error("no tokens are issued for the resource '{0}'")]
+    Resource(String),
     /// The primary refresh token is no good.
     #[error("the primary refresh token {0}")]
     Token(&'static str),
+    /// No session of a user, or it has ended.
+    #[error("the session has ended, or is not one of a user; sign in again")]
+    Session,
     /// The user may not sign in.
     #[error("the user is disabled")]
     UserDisabled,
@@ -63,8 +72,9 @@ impl SignInError {
             Self::Device => ("invalid_client", None),
             Self::Nonce => ("invalid_grant", Some("nonce")),
             Self::KeyUnknown => ("invalid_grant", Some("keyUnknown")),
-            Self::Assertion(_) => ("invalid_grant", Some("assertion")),
-            Self::Token(_) => ("invalid_grant", Some("token")),
+            Self::Assertion(_) | Self::Hello(_) => ("invalid_grant", Some("assertion")),
+            Self::Resource(_) => ("invalid_resource", None),
+            Self::Token(_) | Self::Session => ("invalid_grant", Some("token")),
             Self::UserDisabled | Self::UserGone => ("invalid_grant", Some("userDisabled")),
             Self::DeviceDisabled | Self::DeviceGone => ("invalid_grant", Some("deviceDisabled")),
             Self::KeyRemoved => ("invalid_grant", Some("keyRemoved")),

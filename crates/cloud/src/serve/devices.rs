@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use cloud_api::ErrorBody;
 use cloud_api::devices::{Device, JoinDevice, JoinedDevice};
+use cloud_api::hello::{ProvisionKey, ProvisionedKey};
+use cloud_api::tokens::AccessAnswer;
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Body, Id, Signed, blocking};
+use super::extract::{Body, Id, Registering, Signed, bearer, blocking};
 use super::problem::Problem;
 use crate::service::Cloud;
 
@@ -16,12 +18,45 @@ use crate::service::Cloud;
     responses((status = 200, body = JoinedDevice), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn join(
     State(cloud): State<Cloud>,
-    Signed(caller): Signed,
+    Registering(registrar): Registering,
     Body(request): Body<JoinDevice>,
 ) -> Result<Json<JoinedDevice>, Problem> {
-    blocking(&cloud, move |cloud| cloud.join_device(&caller, &request))
-        .await
-        .map(Json)
+    blocking(&cloud, move |cloud| {
+        cloud.join_device(&registrar.caller, &request)
+    })
+    .await
+    .map(Json)
+}
+
+/// Registers a Windows Hello key for the user and the device that the token names.
+#[utoipa::path(post, path = "/drs/key", tag = "devices", request_body = ProvisionKey,
+    responses((status = 200, body = ProvisionedKey), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn provision_key(
+    State(cloud): State<Cloud>,
+    Registering(registrar): Registering,
+    Body(request): Body<ProvisionKey>,
+) -> Result<Json<ProvisionedKey>, Problem> {
+    blocking(&cloud, move |cloud| {
+        cloud.provision_key(&registrar, &request)
+    })
+    .await
+    .map(Json)
+}
+
+/// Trades a session for a token of the device registration service.
+#[utoipa::path(post, path = "/signin/v1/deviceRegistrationToken", tag = "devices",
+    responses((status = 200, body = AccessAnswer), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn registration_token(
+    State(cloud): State<Cloud>,
+    Signed(caller): Signed,
+    headers: HeaderMap,
+) -> Result<Json<AccessAnswer>, Problem> {
+    let session = bearer(&headers).unwrap_or_default();
+    blocking(&cloud, move |cloud| {
+        cloud.registration_token(&caller, &session)
+    })
+    .await
+    .map(Json)
 }
 
 /// Devices of the tenant.

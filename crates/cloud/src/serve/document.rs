@@ -16,7 +16,7 @@ use super::{devices, feed, keys, tenant, token, trust, users};
         keys::my_options, keys::my_register, keys::my_list, keys::my_remove,
         keys::device_keys, keys::add_ngc, keys::remove_ngc,
         feed::delta,
-        devices::join, devices::list, devices::change, devices::remove, token::token,
+        devices::join, devices::provision_key, devices::registration_token, devices::list, devices::change, devices::remove, token::token,
         trust::wrapping_key, trust::publish, trust::get, trust::remove,
         tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
     ),

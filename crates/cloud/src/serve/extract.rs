@@ -15,7 +15,7 @@ use types::Guid;
 use super::problem::Problem;
 use crate::caller::{Caller, Role};
 use crate::error::Error;
-use crate::service::Cloud;
+use crate::service::{Cloud, Registrar};
 
 /// The address at the other end, put into each request by the server.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,32 @@ impl FromRequestParts<Cloud> for Signed {
     }
 }
 
+/// A user with a token of the device registration service, or with a session.
+#[derive(Debug)]
+pub(super) struct Registering(pub(super) Registrar);
+
+impl FromRequestParts<Cloud> for Registering {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Problem> {
+        let address = address(parts);
+        cloud.may_try(&address).map_err(Problem::too_many)?;
+        let registrar = match bearer(&parts.headers) {
+            Some(token) => blocking(cloud, move |cloud| cloud.registrar(&token)).await,
+            None => Err(Error::Unauthenticated.into()),
+        };
+        let registrar = registrar.inspect_err(|problem| {
+            if problem.status == StatusCode::UNAUTHORIZED {
+                cloud.count_failure(&address);
+            }
+        })?;
+        cloud
+            .count_request(&registrar.caller.to_string())
+            .map_err(Problem::too_many)?;
+        Ok(Self(registrar))
+    }
+}
+
 /// The user whom a session belongs to.
 pub(super) fn own_id(caller: &Caller) -> Result<Guid, Problem> {
     match caller.role() {
@@ -84,7 +110,7 @@ pub(super) fn address(parts: &Parts) -> String {
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
-fn bearer(headers: &HeaderMap) -> Option<String> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme

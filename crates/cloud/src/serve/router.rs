@@ -89,6 +89,10 @@ fn for_keys() -> Router<Cloud> {
 fn for_devices() -> Router<Cloud> {
     Router::new()
         .route(paths::JOIN_DEVICE, post(devices::join))
+        .route(paths::JOIN_DEVICE_ALIAS, post(devices::join))
+        .route(paths::PROVISION_KEY, post(devices::provision_key))
+        .route(paths::PROVISION_KEY_ALIAS, post(devices::provision_key))
+        .route(paths::REGISTRATION_TOKEN, post(devices::registration_token))
         .route(paths::DEVICES, get(devices::list))
         .route(
             "/graph/v1.0/devices/{id}",

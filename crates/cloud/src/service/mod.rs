@@ -6,7 +6,9 @@
 mod access;
 mod devices;
 mod feed;
+mod proofs;
 mod registration;
+mod registration_tokens;
 mod sign_in;
 mod tenant;
 mod tenant_keys;
@@ -223,5 +225,6 @@ fn check_name(what: &str, name: &str, characters_max: usize) -> Result<(), Error
 }
 
 pub(crate) use feed::From;
+pub use registration_tokens::Registrar;
 pub use sign_in::{Granted, TokenForm};
 use tenant_keys::TenantKeys;

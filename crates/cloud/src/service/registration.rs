@@ -127,7 +127,7 @@ impl Cloud {
         }))
     }
 
-    fn add_key(
+    pub(super) fn add_key(
         &self,
         caller: &Caller,
         new: &NewKey<'_>,

@@ -6,18 +6,18 @@
 use cloud_api::Base64Url;
 use cloud_api::jose::{self, Header, Jws, SessionCipher};
 use cloud_api::prt::{
-    Challenge, FidoAssertion, GRANT_JWT, GRANT_REFRESH, HS256, IdClaims, RS256, TicketField,
-    TokenAnswer, TokenRequest,
+    Challenge, GRANT_REFRESH, HS256, IdClaims, RS256, TicketField, TokenAnswer, TokenRequest,
 };
 use cloud_api::session::{SessionKey, hs256};
+use cloud_api::tokens::DEVICE_REGISTRATION;
 use data_encoding::BASE64;
 use subtle::ConstantTimeEq;
 use types::{Guid, Timestamp};
 
 use super::Cloud;
-use crate::core::assertion::{self, AssertionFailure};
+use crate::core::assertion::AssertionFailure;
 use crate::core::partial_ticket::{self, Lifetime, MintingKey, Subject};
-use crate::core::primary_token::{LIFETIME_S, PrimaryToken, Strength};
+use crate::core::primary_token::PrimaryToken;
 use crate::core::refusal::SignInError;
 use crate::core::{device_ca, wrapping};
 use crate::error::Error;
@@ -42,17 +42,17 @@ pub enum Granted {
 }
 
 /// A user at a device, both looked up just now, and what is to be written before the answer goes out.
-struct SignedIn {
-    user: UserRow,
-    token: PrimaryToken,
+pub(super) struct SignedIn {
+    pub(super) user: UserRow,
+    pub(super) token: PrimaryToken,
     /// The key's row and its new counter.
-    counter: Option<(i64, u32)>,
+    pub(super) counter: Option<(i64, u32)>,
     /// Activities and their details.
     told: Vec<(&'static str, String)>,
 }
 
 impl SignedIn {
-    fn new(user: UserRow, token: PrimaryToken) -> Self {
+    pub(super) fn new(user: UserRow, token: PrimaryToken) -> Self {
         Self {
             user,
             token,
@@ -90,7 +90,7 @@ impl Cloud {
         let now = self.now();
         self.use_nonce(&request.request_nonce, now)?;
         let mut signed_in = self
-            .prove_by_key(&request, &device, now)
+            .prove(&request, &device, now)
             .and_then(|signed_in| self.check(signed_in, &device))
             .inspect_err(|error| self.tell_refusal(&device, error, now))?;
         let session_key = self.with_entropy(|entropy| {
@@ -125,7 +125,10 @@ impl Cloud {
         let (device, user, key) = self.store().read(|db| {
             let device = Store::device(db, token.device)?;
             let user = Store::user(db, token.user).ok();
-            let key = Store::key_of_credential(db, &token.credential)?;
+            let key = match token.strength.key_usage() {
+                Some(usage) => Store::key_of_credential(db, usage, &token.credential)?,
+                None => None,
+            };
             Ok((device, user, key))
         })?;
         let device = device.ok_or(SignInError::DeviceGone)?;
@@ -133,6 +136,7 @@ impl Cloud {
             .ok_or(SignInError::UserGone)
             .and_then(|user| match key {
                 Some((_, key)) if key.user == user.id => Ok(user),
+                None if token.strength.key_usage().is_none() => Ok(user),
                 _ => Err(SignInError::KeyRemoved),
             })
             .and_then(|user| match now < token.expires {
@@ -141,16 +145,43 @@ impl Cloud {
             })
             .and_then(|signed_in| self.check(signed_in, &device))
             .inspect_err(|error| self.tell_refusal(&device, error, now))?;
+        if let Some(resource) = request.wanted_resource() {
+            return self.access(&signed_in, resource, presented, now);
+        }
         let mut answer = self.answer(&signed_in, now)?;
         if form.tgt {
             let plain = |_: &Self, _: &SessionKey, key: &[u8; 32]| Ok(BASE64.encode(key));
             answer.tgt_ad = Some(self.ticket_field(&mut signed_in, now, plain)?);
         }
         self.commit(&signed_in, "renew", now)?;
-        let plain = serde_json::to_vec(&answer).map_err(|_| NOT_JSON)?;
+        self.sealed(&answer, &signed_in.token.session)
+    }
+
+    /// An access token, on the strength of a primary refresh token (MS-OAPXBC 3.2.5.1.3).
+    fn access(
+        &self,
+        signed_in: &SignedIn,
+        resource: &str,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Granted, SignInError> {
+        if resource != DEVICE_REGISTRATION {
+            let resource = resource.chars().take(100).collect();
+            return Err(SignInError::Resource(resource));
+        }
+        let answer = self.access_for_token(&signed_in.user, &signed_in.token, presented, now)?;
+        self.commit(signed_in, "issueAccessToken", now)?;
+        self.sealed(&answer, &signed_in.token.session)
+    }
+
+    fn sealed(
+        &self,
+        answer: &impl serde::Serialize,
+        session: &SessionKey,
+    ) -> Result<Granted, SignInError> {
+        let plain = serde_json::to_vec(answer).map_err(|_| NOT_JSON)?;
         let plain = zeroize::Zeroizing::new(plain);
         let cipher = self.0.compatibility.response_cipher;
-        let session = &signed_in.token.session;
         let sealed = self.with_entropy(|entropy| jose::seal(&plain, session, cipher, entropy))?;
         Ok(Granted::Sealed(sealed))
     }
@@ -201,63 +232,12 @@ impl Cloud {
         }
     }
 
-    fn use_nonce(&self, nonce: &str, now: Timestamp) -> Result<(), SignInError> {
+    pub(super) fn use_nonce(&self, nonce: &str, now: Timestamp) -> Result<(), SignInError> {
         if self.0.nonces.take(nonce, now) {
             Ok(())
         } else {
             Err(SignInError::Nonce)
         }
-    }
-
-    fn prove_by_key(
-        &self,
-        request: &TokenRequest,
-        device: &DeviceRow,
-        now: Timestamp,
-    ) -> Result<SignedIn, SignInError> {
-        if request.grant_type != GRANT_JWT {
-            return Err(SignInError::GrantType(request.grant_type.clone()));
-        }
-        let text = request.assertion.as_deref().unwrap_or_default();
-        let (credential, signed) = FidoAssertion::of_text(text)?;
-        let found = self.store().read(|db| {
-            let Some((id, key)) = Store::key_of_credential(db, &credential)? else {
-                return Ok(None);
-            };
-            let counter = Store::key_counter(db, id)?;
-            Ok(Some((
-                Store::tenant(db)?,
-                Store::user(db, key.user)?,
-                id,
-                key,
-                counter,
-            )))
-        })?;
-        let (tenant, user, id, key, counter) = found.ok_or(SignInError::KeyUnknown)?;
-        let handle_is_other = |handle: &Base64Url| !handle.0.ends_with(&user.handle);
-        if signed.user_handle.as_ref().is_some_and(handle_is_other) {
-            return Err(SignInError::KeyUnknown);
-        }
-        let counter = assertion::verify(
-            &signed,
-            &request.request_nonce,
-            &tenant.rp,
-            &key.key.key_material,
-            counter,
-        )?;
-        let token = PrimaryToken {
-            user: user.id,
-            device: device.device.id,
-            credential,
-            strength: Strength::Fido2,
-            session: self.with_entropy(SessionKey::random),
-            signed_in: now,
-            expires: now.plus_seconds(LIFETIME_S),
-        };
-        Ok(SignedIn {
-            counter: Some((id, counter)),
-            ..SignedIn::new(user, token)
-        })
     }
 
     /// What stops everybody, whatever the proof.
@@ -273,23 +253,19 @@ impl Cloud {
 
     fn answer(&self, signed_in: &SignedIn, now: Timestamp) -> Result<TokenAnswer, SignInError> {
         let SignedIn { user, token, .. } = signed_in;
-        let renewed = PrimaryToken {
-            expires: now.plus_seconds(LIFETIME_S),
-            credential: token.credential.clone(),
-            session: SessionKey::new(types::Secret::new(*token.session.expose())),
-            ..*token
-        };
+        let renewed = Self::renewed(token, now);
+        let lifetime_s = renewed.expires.seconds_since(now);
         let seal = self.seal_key()?;
         let sealed = self.with_entropy(|entropy| renewed.seal(seal, entropy));
         let tenant = self.0.tenant_id;
         let client_info = format!(r#"{{"uid":"{}","utid":"{tenant}"}}"#, user.id);
         Ok(TokenAnswer {
             token_type: "Bearer".to_owned(),
-            expires_in: (LIFETIME_S - 1).to_string(),
+            expires_in: (lifetime_s - 1).to_string(),
             ext_expires_in: "0".to_owned(),
             expires_on: renewed.expires.unix_seconds().to_string(),
             refresh_token: sealed.ok_or(NOT_JSON)?,
-            refresh_token_expires_in: LIFETIME_S - 1,
+            refresh_token_expires_in: lifetime_s - 1,
             session_key_jwe: None,
             id_token: id_token(user, tenant)?,
             client_info: Base64Url(client_info.into_bytes()).to_string(),
@@ -401,8 +377,9 @@ impl Cloud {
             told,
         } = signed_in;
         let detail = format!(
-            "device {}, key {}",
+            "device {}, by {} {}",
             token.device,
+            token.strength.amr(),
             Base64Url(token.credential.clone())
         );
         let (who, id) = (format!("user {}", user.id), user.id.to_string());

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use types::{Entropy, Secret};
 
 use super::{Cloud, random};
+use crate::core::access_token::TokenSigner;
 use crate::core::device_ca::DeviceCa;
 use crate::core::wrapping::TrustWrapping;
 use crate::error::Error;
@@ -16,6 +17,7 @@ pub(super) struct TenantKeys {
     seal: OnceLock<Secret<[u8; 32]>>,
     device_ca: OnceLock<DeviceCa>,
     wrapping: OnceLock<TrustWrapping>,
+    token: OnceLock<TokenSigner>,
 }
 
 impl Cloud {
@@ -42,6 +44,14 @@ impl Cloud {
         once(&self.0.keys.device_ca, || {
             let kept = self.kept_key("deviceCa", |_| DeviceCa::fresh_key())?;
             DeviceCa::new(self.0.tenant_id, &kept.private)
+        })
+    }
+
+    /// What signs access tokens.
+    pub(super) fn token_signer(&self) -> Result<&TokenSigner, Error> {
+        once(&self.0.keys.token, || {
+            let kept = self.kept_key("token", |_| TokenSigner::fresh_key())?;
+            TokenSigner::new(&kept.kid, &kept.private)
         })
     }
 

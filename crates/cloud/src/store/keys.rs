@@ -69,17 +69,18 @@ impl Store {
         Ok(keys)
     }
 
-    /// The FIDO key with this credential id, and the number of its row.
+    /// The key with this usage and identifier, and the number of its row.
     pub(crate) fn key_of_credential(
         db: &Connection,
-        credential_id: &[u8],
+        usage: KeyUsage,
+        identifier: &[u8],
     ) -> Result<Option<(i64, KeyRow)>, Error> {
         let sql = format!(
             "SELECT {COLUMNS}, id FROM device_key WHERE usage = ?1 AND key_identifier = ?2"
         );
         Ok(db
             .prepare_cached(&sql)?
-            .query_row(params![KeyUsage::FIDO.0, credential_id], |row| {
+            .query_row(params![usage.0, identifier], |row| {
                 Ok((row.get(12)?, read_key(row)?))
             })
             .optional()?)

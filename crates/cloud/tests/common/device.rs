@@ -251,6 +251,8 @@ pub struct Renewal {
     pub nonce: Option<String>,
     pub grant_type: &'static str,
     pub context: Option<String>,
+    /// For an access token.
+    pub resource: Option<String>,
 }
 
 impl Default for Renewal {
@@ -261,6 +263,7 @@ impl Default for Renewal {
             nonce: None,
             grant_type: GRANT_REFRESH,
             context: Some(BASE64.encode(&[9; 24])),
+            resource: None,
         }
     }
 }
@@ -375,7 +378,11 @@ impl House {
         };
         let request = TokenRequest {
             request_nonce: nonce,
-            scope: "openid aza".into(),
+            scope: match manner.resource {
+                Some(_) => "openid".into(),
+                None => "openid aza".into(),
+            },
+            resource: manner.resource.clone(),
             grant_type: manner.grant_type.into(),
             refresh_token: Some(token.into()),
             ..TokenRequest::default()
