@@ -39,3 +39,13 @@ pub fn tombolo() -> PathBuf {
     });
     built.clone()
 }
+
+/// `tombolo lab shell` with these options, and a script of `sh` inside of it.
+pub fn in_lab(options: &[&str], script: &str) -> Command {
+    let mut command = Command::new(tombolo());
+    command
+        .args(["--quiet", "lab", "shell"])
+        .args(options)
+        .args(["--", "sh", "-c", script]);
+    command
+}

@@ -35,8 +35,7 @@ pub fn furnish(
     responder::start(Zone::new(domain, server, hosts))?;
     replace_names(house, hosts)?;
     let place = |name: &str| house.state().join(name);
-    let configuration = place("shell-krb5.conf");
-    write(&configuration, krb5_conf(house, &place("ca.pem")))?;
+    let configuration = krb5_configuration(house)?;
     let user = house.account(TEST_USER)?;
     let (administrator, administrator_password) = house.administrator();
     let text = |text: &str| OsString::from(text);
@@ -115,17 +114,30 @@ fn replace_names(house: &House, others: &[String]) -> Result<(), Error> {
         let name = place.file_name().unwrap_or_default();
         let own = house.state().join(name);
         write(&own, content)?;
-        readable_by_all(&own)?;
-        namespace::replace(place, &own)?;
+        put_in_place(&own, place)?;
     }
     Ok(())
 }
 
-/// Services inside may run as somebody else.
-fn readable_by_all(path: &Path) -> Result<(), Error> {
+/// The configuration of Kerberos, in the place of the machine's where it has one: what runs inside as somebody else
+/// cannot look into the house's directory.
+fn krb5_configuration(house: &House) -> Result<PathBuf, Error> {
+    let own = house.state().join("shell-krb5.conf");
+    write(&own, krb5_conf(house, &house.state().join("ca.pem")))?;
+    let place = Path::new("/etc/krb5.conf");
+    if !place.exists() {
+        return Ok(own);
+    }
+    put_in_place(&own, place)?;
+    Ok(place.to_owned())
+}
+
+/// Services inside may run as somebody else: all may read it.
+fn put_in_place(own: &Path, place: &Path) -> Result<(), Error> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(path, mode)
-        .map_err(Error::io(format!("cannot open {} to all", path.display())))
+    fs::set_permissions(own, mode)
+        .map_err(Error::io(format!("cannot open {} to all", own.display())))?;
+    namespace::replace(place, own)
 }
 
 /// Unlike the house's own krb5.conf, this one names no KDC: clients find it as they find a domain's, by DNS.
