@@ -6,12 +6,13 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use simple_dns::rdata::{A, NS, PTR, RData, SOA, SRV, TXT};
-use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, Question, RCODE, ResourceRecord};
+use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, Question, RCODE, ResourceRecord, TYPE};
 
 use crate::Error;
 
@@ -47,6 +48,8 @@ const SERVICES: [(&str, u16); 14] = [
 const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const REVERSE: &str = "1.0.0.127.in-addr.arpa";
 const TTL: u32 = 60;
+/// RFC 1035 4.1.1.
+const HEADER_BYTES: usize = 12;
 /// RFC 1035 4.2.1.
 const DATAGRAM_BYTES_MAX: usize = 512;
 const MESSAGE_BYTES_MAX: usize = 4096;
@@ -68,7 +71,31 @@ impl Zone {
 
     /// The answer to a question, cut to what a datagram holds unless it goes over a stream. None where it is no message.
     pub(crate) fn answer(&self, bytes: &[u8], is_stream: bool) -> Option<Vec<u8>> {
-        let query = Packet::parse(bytes).ok()?;
+        match Packet::parse(bytes) {
+            Ok(query) => self.answer_parsed(&query, is_stream),
+            Err(_) => self.answer_of_no_known_type(bytes, is_stream),
+        }
+    }
+
+    /// A question for a type that the codec has no name for, such as URI (RFC 7553), by which MIT's clients look for a KDC
+    /// first: without an answer they wait for seconds. The name is answered as if asked for NULL, which nothing here has.
+    fn answer_of_no_known_type(&self, bytes: &[u8], is_stream: bool) -> Option<Vec<u8>> {
+        let at = kind_of_question(bytes)?;
+        let kind = bytes.get(at.clone())?;
+        let mut as_null = bytes.to_vec();
+        as_null
+            .get_mut(at.clone())?
+            .copy_from_slice(&u16::from(TYPE::NULL).to_be_bytes());
+        let query = Packet::parse(&as_null).ok()?;
+        let mut answer = self.answer_parsed(&query, is_stream)?;
+        // The question is repeated as it was asked. It comes first, so nothing in it is compressed.
+        if kind_of_question(&answer).as_ref() == Some(&at) {
+            answer.get_mut(at)?.copy_from_slice(kind);
+        }
+        Some(answer)
+    }
+
+    fn answer_parsed(&self, query: &Packet<'_>, is_stream: bool) -> Option<Vec<u8>> {
         if query.has_flags(PacketFlag::RESPONSE) {
             return None;
         }
@@ -171,6 +198,19 @@ impl Zone {
     }
 }
 
+/// Where the type of the first question stands: after a name of labels that is not compressed, RFC 1035 4.1.2.
+fn kind_of_question(bytes: &[u8]) -> Option<Range<usize>> {
+    let mut at = HEADER_BYTES;
+    loop {
+        match bytes.get(at)? {
+            0 => break,
+            length @ 1..=63 => at += 1 + usize::from(*length),
+            _ => return None,
+        }
+    }
+    Some(at + 1..at + 3)
+}
+
 fn name_of(name: &str) -> Option<Name<'_>> {
     Name::new(name).ok()
 }
@@ -250,7 +290,7 @@ const QUESTIONS_PER_STREAM_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use simple_dns::{QCLASS, QTYPE, TYPE};
+    use simple_dns::{QCLASS, QTYPE};
 
     use super::*;
 
@@ -326,6 +366,33 @@ mod tests {
             "_gc._tcp.corp.contoso.com",
         ] {
             check(name, TYPE::A, "NameError");
+        }
+    }
+
+    #[test]
+    fn a_type_of_no_known_name_is_answered_with_nothing() {
+        // Bug: a query for URI, with which MIT's kinit begins, got no answer, and each cost it two seconds.
+        let check = |name: &str, expect: RCODE| {
+            let mut asked = question(name, TYPE::A);
+            let at = kind_of_question(&asked).unwrap();
+            asked[at.clone()].copy_from_slice(&256_u16.to_be_bytes());
+            let mut answer = zone().answer(&asked, false).unwrap();
+            assert_eq!(answer[..2], asked[..2]);
+            assert_eq!(answer[12..at.end], asked[12..at.end], "the question");
+            answer[at].copy_from_slice(&1_u16.to_be_bytes());
+            let answer = Packet::parse(&answer).unwrap();
+            assert_eq!(answer.rcode(), expect, "{name}");
+            assert!(answer.answers.is_empty());
+            let starts = answer.name_servers.iter().map(|record| &record.rdata);
+            assert!(starts.eq([&zone().start().unwrap()]));
+        };
+        check("_kerberos.corp.contoso.com", RCODE::NoError);
+        check("dc1.corp.contoso.com", RCODE::NoError);
+        check("example.com", RCODE::NameError);
+        // Whatever the bytes: no panic.
+        let whole = question("corp.contoso.com", TYPE::A);
+        for length in 0..whole.len() {
+            assert_eq!(zone().answer(&whole[..length], false), None);
         }
     }
 
