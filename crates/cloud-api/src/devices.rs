@@ -116,6 +116,9 @@ pub struct Device {
     pub display_name: String,
     /// Whether it may be used.
     pub account_enabled: bool,
+    /// Whether an administrator has marked it as compliant.
+    #[serde(default)]
+    pub is_compliant: bool,
     /// `AzureAd` (joined), `Workplace` (registered) or `ServerAd` (hybrid).
     pub trust_type: String,
     /// The user who joined it.

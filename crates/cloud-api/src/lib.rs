@@ -37,6 +37,7 @@
 pub mod access;
 pub mod audit;
 pub mod base64;
+pub mod conditional_access;
 pub mod devicekeys;
 pub mod devices;
 pub mod error;

@@ -37,6 +37,12 @@ pub const TOKEN: &str = "/common/oauth2/token";
 pub const TRUST_WRAPPING_KEY: &str = "/trust/v1/wrappingKey";
 /// Kerberos server objects of domains ([`crate::trust::PublishServer`]).
 pub const TRUST_SERVERS: &str = "/trust/v1/servers";
+/// Conditional Access policies ([`crate::conditional_access::AccessPolicy`]).
+pub const ACCESS_POLICIES: &str = "/graph/v1.0/identity/conditionalAccess/policies";
+/// What they would say ([`crate::conditional_access::WhatIf`]).
+pub const WHAT_IF: &str = "/graph/v1.0/identity/conditionalAccess/evaluate";
+/// Groups of users ([`crate::conditional_access::Group`]).
+pub const GROUPS: &str = "/graph/v1.0/groups";
 /// Description of this API.
 pub const OPENAPI: &str = "/openapi.json";
 /// Answers 200 while the server can read its store.

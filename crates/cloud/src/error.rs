@@ -92,6 +92,14 @@ pub enum Error {
     /// The tenant's policy does not accept the key.
     #[error("the tenant does not accept this security key: {0}")]
     Policy(#[from] PolicyViolation),
+    /// A Conditional Access policy refuses.
+    #[error("policy '{policy}' refuses this: {why}")]
+    ConditionalAccess {
+        /// The policy's name.
+        policy: String,
+        /// What it misses.
+        why: String,
+    },
     /// The feed must be read anew.
     #[error("the delta token cannot be followed: {0}; read the feed from its beginning")]
     SyncStateNotFound(#[from] StaleToken),

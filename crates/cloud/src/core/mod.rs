@@ -4,6 +4,7 @@ pub(crate) mod access_token;
 pub(crate) mod assertion;
 pub(crate) mod attestation;
 pub(crate) mod ceremony;
+pub(crate) mod conditional_access;
 pub(crate) mod delta;
 pub(crate) mod device_ca;
 pub(crate) mod device_key;

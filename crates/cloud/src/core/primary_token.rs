@@ -54,6 +54,12 @@ impl Strength {
         }
     }
 
+    /// What [`Strength::amr`] wrote.
+    pub(crate) fn of_amr(amr: &str) -> Option<Self> {
+        let all = [Self::Fido2, Self::WindowsHello, Self::TemporaryAccessPass];
+        all.into_iter().find(|strength| strength.amr() == amr)
+    }
+
     /// When a token ends that is issued now. Renewals prolong it where a registered key stands behind it, whose removal
     /// ends it; a pass is nothing that could be removed, so its token ends with the working day.
     pub(crate) fn ends(self, signed_in: Timestamp, now: Timestamp) -> Timestamp {

@@ -58,6 +58,16 @@ pub enum SignInError {
     /// The key with which the user signed in was removed.
     #[error("the security key with which the user signed in was removed; sign in with another one")]
     KeyRemoved,
+    /// A Conditional Access policy refuses.
+    #[error("policy '{name}' refuses this sign-in: {why}")]
+    Policy {
+        /// The policy's name.
+        name: String,
+        /// What it misses.
+        why: String,
+        /// Whether nothing can content it.
+        is_blocked: bool,
+    },
     /// The server's own fault.
     #[error(transparent)]
     Inside(#[from] Error),
@@ -78,6 +88,10 @@ impl SignInError {
             Self::UserDisabled | Self::UserGone => ("invalid_grant", Some("userDisabled")),
             Self::DeviceDisabled | Self::DeviceGone => ("invalid_grant", Some("deviceDisabled")),
             Self::KeyRemoved => ("invalid_grant", Some("keyRemoved")),
+            Self::Policy {
+                is_blocked: true, ..
+            } => ("access_denied", Some("policy")),
+            Self::Policy { .. } => ("interaction_required", Some("policy")),
             Self::Inside(_) => ("server_error", None),
         };
         let error_description = match self {

@@ -80,10 +80,13 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ChangeDevice {
-    account_enabled: bool,
+    #[serde(default)]
+    account_enabled: Option<bool>,
+    #[serde(default)]
+    is_compliant: Option<bool>,
 }
 
-/// Enables or disables a device.
+/// Enables or disables a device, marks it as compliant or not.
 #[utoipa::path(patch, path = "/graph/v1.0/devices/{id}", tag = "devices", params(("id" = String, Path)),
     request_body = ChangeDevice,
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
@@ -93,9 +96,14 @@ pub(super) async fn change(
     Id(id): Id,
     Body(request): Body<ChangeDevice>,
 ) -> Result<StatusCode, Problem> {
-    let enabled = request.account_enabled;
     blocking(&cloud, move |cloud| {
-        cloud.enable_device(&caller, id, enabled)
+        if let Some(enabled) = request.account_enabled {
+            cloud.enable_device(&caller, id, enabled)?;
+        }
+        if let Some(compliant) = request.is_compliant {
+            cloud.mark_device(&caller, id, compliant)?;
+        }
+        Ok(())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{devices, feed, keys, tenant, token, trust, users};
+use super::{conditional_access, devices, feed, keys, tenant, token, trust, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,9 @@ use super::{devices, feed, keys, tenant, token, trust, users};
         keys::device_keys, keys::add_ngc, keys::remove_ngc,
         feed::delta,
         devices::join, devices::provision_key, devices::registration_token, devices::list, devices::change, devices::remove, token::token,
+        conditional_access::list, conditional_access::add, conditional_access::change, conditional_access::remove,
+        conditional_access::what_if, conditional_access::groups, conditional_access::add_group,
+        conditional_access::change_group, conditional_access::remove_group,
         trust::wrapping_key, trust::publish, trust::get, trust::remove,
         tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
     ),

@@ -7,6 +7,7 @@
 //! | `users`, `keys`, `feed`, `tenant`, `devices`, `token`, `trust` | handlers |
 //! | `connections` | TLS, limits, graceful end |
 
+mod conditional_access;
 mod connections;
 mod devices;
 mod document;

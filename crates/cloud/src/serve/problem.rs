@@ -62,7 +62,7 @@ impl From<Error> for Problem {
             Error::Taken { .. } => (StatusCode::CONFLICT, ErrorCode::NameAlreadyExists),
             Error::Immutable { .. } => (StatusCode::CONFLICT, ErrorCode::ImmutableProperty),
             Error::CredentialExists => (StatusCode::CONFLICT, ErrorCode::CredentialAlreadyExists),
-            Error::TooManyKeys { .. } | Error::Policy(_) => {
+            Error::TooManyKeys { .. } | Error::Policy(_) | Error::ConditionalAccess { .. } => {
                 (StatusCode::FORBIDDEN, ErrorCode::PolicyViolation)
             }
             Error::ChallengeNotFound => (StatusCode::BAD_REQUEST, ErrorCode::ChallengeNotFound),

@@ -5,13 +5,13 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 use axum::{Json, Router};
 use cloud_api::error::{ErrorDetail, InnerError};
 use cloud_api::{ErrorBody, ErrorCode, paths};
 
 use super::problem::Problem;
-use super::{devices, document, feed, keys, tenant, token, trust, users};
+use super::{conditional_access, devices, document, feed, keys, tenant, token, trust, users};
 use crate::service::Cloud;
 
 /// The HTTP side of a tenant, for [`super::serve`] or for tests without a socket.
@@ -21,6 +21,7 @@ pub fn router(cloud: Cloud) -> Router {
         .merge(for_people())
         .merge(for_keys())
         .merge(for_devices())
+        .merge(for_policies())
         .route(paths::SYNC_USERS, post(users::sync_create))
         .route(
             "/sync/v1/users/{id}",
@@ -104,6 +105,27 @@ fn for_devices() -> Router<Cloud> {
         .route(
             "/trust/v1/servers/{method}",
             get(trust::get).delete(trust::remove),
+        )
+}
+
+fn for_policies() -> Router<Cloud> {
+    Router::new()
+        .route(
+            paths::ACCESS_POLICIES,
+            get(conditional_access::list).post(conditional_access::add),
+        )
+        .route(
+            "/graph/v1.0/identity/conditionalAccess/policies/{id}",
+            put(conditional_access::change).delete(conditional_access::remove),
+        )
+        .route(paths::WHAT_IF, post(conditional_access::what_if))
+        .route(
+            paths::GROUPS,
+            get(conditional_access::groups).post(conditional_access::add_group),
+        )
+        .route(
+            "/graph/v1.0/groups/{id}",
+            put(conditional_access::change_group).delete(conditional_access::remove_group),
         )
 }
 

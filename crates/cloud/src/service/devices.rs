@@ -1,11 +1,13 @@
 //! Devices: joining, listing, disabling, removing.
 
+use cloud_api::conditional_access::ACTION_REGISTER_DEVICE;
 use cloud_api::devices::{
     Device, DeviceCertificate, JoinDevice, JoinType, JoinedBy, JoinedDevice, MembershipChange,
 };
 use data_encoding::BASE64;
 use types::Guid;
 
+use super::conditional_access::{Proof, check_action};
 use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
 use crate::core::device_ca::{self, DeviceIds};
@@ -57,6 +59,7 @@ impl Cloud {
             id: Guid::v4(self.random()),
             display_name: request.device_display_name.clone(),
             account_enabled: true,
+            is_compliant: false,
             trust_type: trust_type.to_owned(),
             registered_owner: owner,
             registration_date_time: now,
@@ -77,6 +80,7 @@ impl Cloud {
             if !user.account_enabled {
                 return Err(Error::Disabled(owner));
             }
+            check_action(db, caller, ACTION_REGISTER_DEVICE, &Proof::SESSION)?;
             if Store::count_devices(db, owner)? >= DEVICES_PER_USER_MAX {
                 return Err(Error::invalid(format!(
                     "user {owner} has joined {DEVICES_PER_USER_MAX} devices already; remove one first"

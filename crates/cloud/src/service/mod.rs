@@ -4,6 +4,7 @@
 //! side runs it on a thread of its own.
 
 mod access;
+mod conditional_access;
 mod devices;
 mod feed;
 mod proofs;

@@ -1,12 +1,14 @@
 //! Security keys: registration, list, removal; and Windows Hello keys as far as the story needs them.
 
 use cloud_api::Base64Url;
+use cloud_api::conditional_access::ACTION_REGISTER_KEY;
 use cloud_api::devicekeys::{NewNgcKey, UserDeviceKeys};
 use cloud_api::fido2::{AttestationLevel, CreationOptionsReply, Fido2Method, NewFido2Method};
 use keycred::{KeyUsage, SearchableDeviceKey};
 use rusqlite::Connection;
 use types::Guid;
 
+use super::conditional_access::{Proof, check_action};
 use super::{Cloud, check_name};
 use crate::caller::Caller;
 use crate::core::ceremony::{self, Candidate};
@@ -27,7 +29,7 @@ impl Cloud {
         caller.must_act_for(user)?;
         let now = self.now();
         let (tenant, row, keys) = self.store().read(|db| {
-            let row = may_register(db, caller, user)?;
+            let row = may_register(db, caller, user, &Proof::SESSION)?;
             Ok((Store::tenant(db)?, row, Store::keys_of(db, user)?))
         })?;
         let registered: Vec<Vec<u8>> = fido_keys(&keys)
@@ -117,7 +119,12 @@ impl Cloud {
             is_attested: verified.is_attested(),
             has_hmac_secret: verified.has_hmac_secret(),
         };
-        self.add_key(caller, &new, "registerSecurityKey", &detail)?;
+        self.add_key(
+            caller,
+            &new,
+            ("registerSecurityKey", &detail),
+            &Proof::SESSION,
+        )?;
         Ok(method(&KeyRow {
             user,
             display_name: request.display_name.clone(),
@@ -131,15 +138,15 @@ impl Cloud {
         &self,
         caller: &Caller,
         new: &NewKey<'_>,
-        activity: &str,
-        detail: &str,
+        (activity, detail): (&str, &str),
+        proof: &Proof,
     ) -> Result<(), Error> {
         let (user, at) = (new.user, new.key.creation_time);
         let change = self.change(user, "keyAdded", at);
         let max = self.limits().keys_per_user_max;
         self.store().write(|db| {
             // The user may have been disabled or deleted since the ceremony began.
-            may_register(db, caller, user)?;
+            may_register(db, caller, user, proof)?;
             let keys = Store::keys_of(db, user)?;
             if keys
                 .iter()
@@ -235,7 +242,7 @@ impl Cloud {
             is_attested: false,
             has_hmac_secret: false,
         };
-        self.add_key(caller, &new, "addHelloKey", &detail)?;
+        self.add_key(caller, &new, ("addHelloKey", &detail), &Proof::SESSION)?;
         Ok(key)
     }
 
@@ -256,7 +263,12 @@ impl Cloud {
     }
 }
 
-fn may_register(db: &Connection, caller: &Caller, user: Guid) -> Result<UserRow, Error> {
+fn may_register(
+    db: &Connection,
+    caller: &Caller,
+    user: Guid,
+    proof: &Proof,
+) -> Result<UserRow, Error> {
     let row = Store::user(db, user)?;
     if !row.account_enabled {
         return Err(Error::Disabled(user));
@@ -264,6 +276,7 @@ fn may_register(db: &Connection, caller: &Caller, user: Guid) -> Result<UserRow,
     if caller.is_self_service() && !Store::policy(db)?.is_self_service_registration_allowed {
         return Err(Error::SelfServiceOff);
     }
+    check_action(db, caller, ACTION_REGISTER_KEY, proof)?;
     Ok(row)
 }
 

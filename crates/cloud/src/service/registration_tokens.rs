@@ -9,6 +9,7 @@ use data_encoding::BASE64;
 use types::{Guid, Timestamp};
 
 use super::Cloud;
+use super::conditional_access::{Proof, state};
 use crate::caller::{Caller, Role};
 use crate::core::device_key;
 use crate::core::primary_token::{PrimaryToken, Strength};
@@ -139,9 +140,14 @@ impl Cloud {
             return Err(denied("a sign-in of the last 15 minutes; sign in again"));
         }
         let found = self.store().read(|db| Store::device(db, device))?;
-        if !found.is_some_and(|found| found.device.account_enabled) {
-            return Err(denied("a device that is enabled"));
-        }
+        let found = found.filter(|found| found.device.account_enabled);
+        let found = found.ok_or_else(|| denied("a device that is enabled"))?;
+        let strength = claims.amr.iter().find_map(|amr| Strength::of_amr(amr));
+        let proof = Proof {
+            strength: strength.unwrap_or(Strength::TemporaryAccessPass),
+            device: Some(state(&found)),
+            age_s: self.now().unix_seconds().saturating_sub(claims.auth_time),
+        };
         let new = NewNgcKey {
             key_material: BASE64.encode(request.kngc.as_bytes()),
             device_id: device,
@@ -156,7 +162,7 @@ impl Cloud {
             has_hmac_secret: false,
         };
         let detail = format!("key {id}, device {device}");
-        self.add_key(&registrar.caller, &new, "addHelloKey", &detail)?;
+        self.add_key(&registrar.caller, &new, ("addHelloKey", &detail), &proof)?;
         Ok(ProvisionedKey {
             kid: BASE64.encode(&key.key_identifier),
             upn: claims.upn.clone(),

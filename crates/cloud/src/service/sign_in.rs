@@ -4,6 +4,7 @@
 //! the user gets. Whatever is refused after the device has proven itself is in the audit log, and so is every ticket.
 
 use cloud_api::Base64Url;
+use cloud_api::conditional_access::{APP_KERBEROS, APP_SIGN_IN};
 use cloud_api::jose::{self, Header, Jws, SessionCipher};
 use cloud_api::prt::{
     Challenge, GRANT_REFRESH, HS256, IdClaims, RS256, TicketField, TokenAnswer, TokenRequest,
@@ -15,6 +16,7 @@ use subtle::ConstantTimeEq;
 use types::{Guid, Timestamp};
 
 use super::Cloud;
+use super::conditional_access::PolicyRefusal;
 use crate::core::assertion::AssertionFailure;
 use crate::core::partial_ticket::{self, Lifetime, MintingKey, Subject};
 use crate::core::primary_token::PrimaryToken;
@@ -91,7 +93,7 @@ impl Cloud {
         self.use_nonce(&request.request_nonce, now)?;
         let mut signed_in = self
             .prove(&request, &device, now)
-            .and_then(|signed_in| self.check(signed_in, &device))
+            .and_then(|signed_in| self.check(signed_in, &device, APP_SIGN_IN, now))
             .inspect_err(|error| self.tell_refusal(&device, error, now))?;
         let session_key = self.with_entropy(|entropy| {
             wrapping::session_key_jwe(&device.transport_key, &signed_in.token.session, entropy)
@@ -104,7 +106,7 @@ impl Cloud {
                     jose::seal(&key[..], session, SessionCipher::A256Gcm, entropy)
                 })
             };
-            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, now, sealed)?);
+            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, &device, now, sealed)?);
         }
         self.commit(&signed_in, "signIn", now)?;
         Ok(Granted::Plain(Box::new(answer)))
@@ -143,7 +145,10 @@ impl Cloud {
                 true => Ok(SignedIn::new(user, token)),
                 false => Err(SignInError::Token("has ended; sign in again")),
             })
-            .and_then(|signed_in| self.check(signed_in, &device))
+            .and_then(|signed_in| {
+                let target = request.wanted_resource().unwrap_or(APP_SIGN_IN);
+                self.check(signed_in, &device, target, now)
+            })
             .inspect_err(|error| self.tell_refusal(&device, error, now))?;
         if let Some(resource) = request.wanted_resource() {
             return self.access(&signed_in, resource, presented, now);
@@ -151,7 +156,7 @@ impl Cloud {
         let mut answer = self.answer(&signed_in, now)?;
         if form.tgt {
             let plain = |_: &Self, _: &SessionKey, key: &[u8; 32]| Ok(BASE64.encode(key));
-            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, now, plain)?);
+            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, &device, now, plain)?);
         }
         self.commit(&signed_in, "renew", now)?;
         self.sealed(&answer, &signed_in.token.session)
@@ -241,13 +246,34 @@ impl Cloud {
     }
 
     /// What stops everybody, whatever the proof.
-    fn check(&self, signed_in: SignedIn, device: &DeviceRow) -> Result<SignedIn, SignInError> {
+    fn check(
+        &self,
+        mut signed_in: SignedIn,
+        device: &DeviceRow,
+        target: &str,
+        now: Timestamp,
+    ) -> Result<SignedIn, SignInError> {
         if !signed_in.user.account_enabled {
             return Err(SignInError::UserDisabled);
         }
         if !device.device.account_enabled {
             return Err(SignInError::DeviceDisabled);
         }
+        let allowed = self.policies_allow(&signed_in.token, device, target, now);
+        let reports = allowed.map_err(|refusal| match refusal {
+            PolicyRefusal::Inside(error) => SignInError::Inside(error),
+            PolicyRefusal::Policy {
+                name,
+                why,
+                is_blocked,
+            } => SignInError::Policy {
+                name,
+                why,
+                is_blocked,
+            },
+        })?;
+        let told = reports.into_iter().map(|report| ("reportPolicy", report));
+        signed_in.told.extend(told);
         Ok(signed_in)
     }
 
@@ -279,10 +305,11 @@ impl Cloud {
     fn ticket_field(
         &self,
         signed_in: &mut SignedIn,
+        device: &DeviceRow,
         now: Timestamp,
         show_key: impl FnOnce(&Self, &SessionKey, &[u8; 32]) -> Result<String, jose::JoseError>,
     ) -> Result<String, SignInError> {
-        let field = match self.mint(signed_in, now)? {
+        let field = match self.mint(signed_in, device, now)? {
             Ok((minting, account, ticket)) => TicketField {
                 client_key: Some(show_key(
                     self,
@@ -309,6 +336,7 @@ impl Cloud {
     fn mint(
         &self,
         signed_in: &mut SignedIn,
+        device: &DeviceRow,
         now: Timestamp,
     ) -> Result<Result<(MintingKey, String, partial_ticket::PartialTicket), String>, SignInError>
     {
@@ -335,6 +363,15 @@ impl Cloud {
         let (server, version) = (found.server, found.version);
         if sid.domain().as_ref() != Some(&server.domain_sid) {
             return none("the user's SID is not of the domain of the Kerberos server object");
+        }
+        match self.policies_allow(token, device, APP_KERBEROS, now) {
+            Ok(reports) => told.extend(reports.into_iter().map(|report| ("reportPolicy", report))),
+            Err(PolicyRefusal::Inside(error)) => return Err(error.into()),
+            Err(PolicyRefusal::Policy { name, why, .. }) => {
+                let why = format!("policy '{name}' refuses the ticket: {why}");
+                told.push(("refuseTicket", why.clone()));
+                return Ok(Err(why));
+            }
         }
         let minting = MintingKey {
             realm: server.realm,

@@ -18,7 +18,7 @@ pub(crate) struct DeviceRow {
 }
 
 const COLUMNS: &str =
-    "id, display_name, enabled, trust_type, owner, created, device_key, transport_key";
+    "id, display_name, enabled, trust_type, owner, created, device_key, transport_key, compliant";
 
 impl Store {
     /// Adds a device; false where its key belongs to one already.
@@ -87,6 +87,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
             id: row.get::<_, Text<Guid>>(0)?.0,
             display_name: row.get(1)?,
             account_enabled: row.get(2)?,
+            is_compliant: row.get(8)?,
             trust_type: row.get(3)?,
             registered_owner: row.get::<_, Text<Guid>>(4)?.0,
             registration_date_time: row.get::<_, Ticks>(5)?.0,

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: decisions. Whether something may happen is decided before it comes here.
 
+mod access;
 mod audit;
 mod ceremonies;
 mod changes;
@@ -34,7 +35,13 @@ pub(crate) use users::{UserRow, UserUpdate};
 use crate::error::Error;
 
 /// The schema that this version reads and writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
+/// What makes each version of the one before it.
+const SCHEMAS: [(i64, &str); 3] = [
+    (1, include_str!("schema.sql")),
+    (2, include_str!("schema_2.sql")),
+    (3, include_str!("schema_3.sql")),
+];
 /// Another process may hold the write lock for so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -58,9 +65,7 @@ impl Store {
                 path.display()
             )));
         }
-        transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.execute_batch(include_str!("schema_2.sql"))?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        grow_from(0, &transaction)?;
         transaction.commit()?;
         Self::with_reader(path, writer)
     }
@@ -71,7 +76,7 @@ impl Store {
         let mut writer = prepare(Connection::open_with_flags(path, flags)?)?;
         match schema_version(&writer)? {
             SCHEMA_VERSION => Self::with_reader(path, writer),
-            1 => {
+            1..SCHEMA_VERSION => {
                 grow(&mut writer)?;
                 Self::with_reader(path, writer)
             }
@@ -134,14 +139,18 @@ fn prepare(connection: Connection) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// From the first schema to the second. Another process may have done it meanwhile.
+/// From an older schema to the present one. Another process may have done it meanwhile.
 fn grow(writer: &mut Connection) -> Result<(), Error> {
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if schema_version(&transaction)? == 1 {
-        transaction.execute_batch(include_str!("schema_2.sql"))?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    }
+    grow_from(schema_version(&transaction)?, &transaction)?;
     Ok(transaction.commit()?)
+}
+
+fn grow_from(have: i64, transaction: &Transaction<'_>) -> Result<(), Error> {
+    for (_, sql) in SCHEMAS.iter().filter(|(version, _)| *version > have) {
+        transaction.execute_batch(sql)?;
+    }
+    Ok(transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?)
 }
 
 fn schema_version(connection: &Connection) -> Result<i64, Error> {

@@ -100,7 +100,7 @@ impl Store {
     /// Leaves a row without personal data, and nothing else of the user.
     pub(crate) fn bury_user(db: &Connection, id: Guid, now: Timestamp) -> Result<(), Error> {
         let id = id.to_string();
-        for table in ["device_key", "ceremony", "token"] {
+        for table in ["device_key", "ceremony", "token", "group_member"] {
             db.execute(&format!("DELETE FROM {table} WHERE user = ?1"), [&id])?;
         }
         db.execute("DELETE FROM device WHERE owner = ?1", [&id])?;
