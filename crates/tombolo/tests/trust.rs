@@ -266,3 +266,46 @@ fn who_may_not_is_told_before() {
     );
     assert!(bench.path("other.keytab").exists());
 }
+
+#[test]
+fn the_cloud_gets_each_key_and_forgets_them() {
+    let bench = Bench::new();
+    let token = bench.house.administrator_token().expose().clone();
+    std::fs::write(bench.path("admin.token"), token).unwrap();
+    let url = bench.house.addresses().cloud.clone();
+    let cloud = ["--cloud", &url, "--cloud-token-file", "admin.token"];
+    let with = |arguments: &[&'static str]| -> Vec<String> {
+        let all = arguments.iter().copied().chain(cloud.iter().copied());
+        all.map(str::to_owned).collect()
+    };
+    let check = |arguments: &[&'static str], code, said: &str| {
+        let arguments = with(arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        bench.check(None, &arguments, code, said)
+    };
+    check(&["create", "--apply"], 0, "done     + the key to https://");
+    check(&["show"], 0, "nothing is wrong");
+    // A rotation past the cloud: it says so, and refuses to go on.
+    let past = ["rotate", "--apply", "--keytab", "two.keytab"];
+    bench.check(None, &past, 0, "version 2");
+    check(&["show"], 1, "the cloud mints with version 1");
+    check(&["rotate", "--apply"], 3, "publish the present key first");
+    check(
+        &["publish", "--keytab", "two.keytab", "--apply"],
+        0,
+        "done     + the key to",
+    );
+    check(&["show"], 0, "versions 2, 1");
+    check(&["rotate", "--apply"], 0, "version 3");
+    check(&["show"], 0, "versions 3, 2");
+    std::fs::write(bench.path("admin.token"), "tombolo-admin.x.y").unwrap();
+    check(&["show"], 3, "give an administrator's token");
+    let token = bench.house.administrator_token().expose().clone();
+    std::fs::write(bench.path("admin.token"), token).unwrap();
+    check(
+        &["remove", "--apply"],
+        0,
+        "done     - the key of corp.contoso.com",
+    );
+    check(&["show"], 1, "there is no Kerberos server object");
+}
