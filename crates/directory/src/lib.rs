@@ -25,7 +25,9 @@ pub use directory::{Directory, Found, Naming, Options};
 pub use error::{AttributeProblem, Error};
 pub use kerberos_keys::{KeyPolicy, KeySet};
 pub use model::{Descriptor, DescriptorId, Dnt, Object, Snapshot};
-pub use operations::{Principal, PrincipalName, Principals, ReadOnlyController};
+pub use operations::{
+    KeyHolder, KeyHolders, Principal, PrincipalName, Principals, ReadOnlyController,
+};
 pub use request::{
     AddRequest, Applied, DeleteRequest, Entry, EntryAttribute, Modification, ModificationKind,
     ModifyRequest, Name, Operation, Page, RenameRequest, SearchDone, SearchRequest,

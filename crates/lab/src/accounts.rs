@@ -1,7 +1,7 @@
 //! The directory's accounts as the KDC wants them: each room's words in those of the other.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use directory::{Principal, PrincipalName, Principals};
 use kdc::{
@@ -10,12 +10,15 @@ use kdc::{
 use kerberos::messages::SupportedEncryptionTypes;
 use types::{Guid, Secret, Timestamp};
 
+use crate::key_index::KeyIndex;
+
 /// `kdc::Accounts` over a directory.
 #[derive(Debug)]
 pub struct DirectoryAccounts {
     principals: Arc<Principals>,
     // The directory keeps what it read for as long as it holds; what was made of it holds as long.
     made: RwLock<HashMap<Guid, Made>>,
+    keys: Mutex<KeyIndex>,
 }
 
 /// What was read, and what was made of it.
@@ -27,6 +30,7 @@ impl DirectoryAccounts {
         Self {
             principals,
             made: RwLock::default(),
+            keys: Mutex::default(),
         }
     }
 }
@@ -61,6 +65,18 @@ impl Accounts for DirectoryAccounts {
         }
         made.insert(principal.guid, (principal, Arc::clone(&account)));
         Ok(Some(account))
+    }
+
+    fn holder_of_key(&self, spki: &[u8]) -> Result<Option<Arc<Account>>, Unavailable> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = self
+            .principals
+            .key_holders(keys.usn)
+            .map_err(|error| Unavailable(error.to_string()))?;
+        keys.follow(holders);
+        let holder = keys.holder(spki).cloned();
+        drop(keys);
+        holder.map_or(Ok(None), |sid| self.account(Lookup::Sid(&sid)))
     }
 
     fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyServer>>, Unavailable> {

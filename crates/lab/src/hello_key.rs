@@ -12,14 +12,14 @@ use crate::intruder::blob_of;
 use crate::pki::sign;
 
 /// The key and its certificate.
-pub(crate) struct HelloKey {
+pub struct HelloKey {
     key: KeyPair,
     certificate: Vec<u8>,
 }
 
 impl HelloKey {
     /// A new key of somebody.
-    pub(crate) fn generate(name: &str) -> Result<Self, Error> {
+    pub fn generate(name: &str) -> Result<Self, Error> {
         let no_key = |_| Error::Key("no RSA key could be made".to_owned());
         let key = KeyPair::generate(KeySize::Rsa2048).map_err(no_key)?;
         let pkcs8: Pkcs8V1Der<'static> = key.as_der().map_err(no_key)?;
@@ -34,7 +34,7 @@ impl HelloKey {
     }
 
     /// The public half in the form of key credentials.
-    pub(crate) fn public_blob(&self) -> Result<Vec<u8>, Error> {
+    pub fn public_blob(&self) -> Result<Vec<u8>, Error> {
         blob_of(&self.key)
     }
 }

@@ -15,7 +15,7 @@ use cloud_api::paths;
 use cloud_api::users::{SyncUser, User, source_anchor};
 use ctap::Pin;
 use directory::schema::SchemaLevel;
-use directory::serve::{Server, Transport};
+use directory::serve::{KerberosRules, Server, Transport};
 use directory::{Directory, serve};
 use kdc::MemoryLockout;
 use kerberos::files::Keytab;
@@ -51,7 +51,8 @@ pub struct Options {
     pub dns_domain: String,
     /// How much of the schema its directory has.
     pub schema: SchemaLevel,
-    /// Whether its directory keeps NT hashes, and its KDC releases them for the NTLM bridge (KERB-KEY-LIST).
+    /// Whether its directory keeps NT hashes, and its KDC releases those of unprivileged accounts: for the NTLM bridge
+    /// (KERB-KEY-LIST), and in the tickets of sign-ins by key.
     pub nt_hashes: bool,
 }
 
@@ -113,10 +114,15 @@ impl House {
             domain.server.as_str(),
             domain.dns_name.as_str(),
         ];
+        let (tls, certificate) = pki.server_and_certificate(&names)?;
         let server = Server::new(
             directory.clone(),
             serve::Options {
-                tls: Some(pki.server(&names)?),
+                tls: Some(tls),
+                kerberos: KerberosRules {
+                    certificate: Some(certificate),
+                    ..KerberosRules::default()
+                },
                 sign_ins: Some(Arc::new(SharedLockout(Arc::clone(&lockout)))),
                 ..serve::Options::default()
             },

@@ -22,6 +22,7 @@ mod intruder;
 pub mod kdc_log;
 pub mod kerberos_client;
 mod key_file;
+mod key_index;
 pub mod ldap_client;
 mod lockout;
 #[cfg(target_os = "linux")]
@@ -45,8 +46,9 @@ pub mod wires;
 
 pub use error::Error;
 pub use ground::{OsEntropy, SystemClock};
+pub use hello_key::HelloKey;
 pub use house::{House, Options};
 pub use key_file::KeyFileSeal;
-pub use pki::{Pki, provider};
+pub use pki::{KdcSigner, Pki, provider};
 pub use ports::{Addresses, Ports};
 pub use report::Report;

@@ -27,7 +27,7 @@ pub struct Pki {
 impl Pki {
     /// Makes a CA that is named after the house's domain.
     pub fn new(domain: &str) -> Result<Self, Error> {
-        let mut params = CertificateParams::new(Vec::new())?;
+        let mut params = parameters(Vec::new())?;
         params
             .distinguished_name
             .push(DnType::CommonName, format!("Tombolo lab CA for {domain}"));
@@ -48,7 +48,7 @@ impl Pki {
 
     /// What a KDC proves itself by: a certificate with the names and the key purpose that MIT (RFC 4556 3.2.4) and
     /// Windows (MS-PKCA 3.1.5.1) look for.
-    pub(crate) fn kdc(&self, realm: &str, host: &str, domain: &str) -> Result<KdcSigner, Error> {
+    pub fn kdc(&self, realm: &str, host: &str, domain: &str) -> Result<KdcSigner, Error> {
         let no_key = |_| Error::Tls("no RSA key could be made".to_owned());
         let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(no_key)?;
         let pkcs8: Pkcs8V1Der<'static> = key.as_der().map_err(no_key)?;
@@ -56,7 +56,7 @@ impl Pki {
             &PrivatePkcs8KeyDer::from(pkcs8.as_ref()),
             &rcgen::PKCS_RSA_SHA256,
         )?;
-        let mut params = CertificateParams::new(Vec::new())?;
+        let mut params = parameters(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, host);
         params.key_usages = vec![
             KeyUsagePurpose::DigitalSignature,
@@ -80,8 +80,16 @@ impl Pki {
 
     /// A TLS server that proves to be one of `names` (DNS names or addresses).
     pub fn server(&self, names: &[&str]) -> Result<Arc<ServerConfig>, Error> {
+        Ok(self.server_and_certificate(names)?.0)
+    }
+
+    /// The same with its certificate in DER, which clients bind their sign-in to.
+    pub(crate) fn server_and_certificate(
+        &self,
+        names: &[&str],
+    ) -> Result<(Arc<ServerConfig>, Vec<u8>), Error> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names.clone())?;
+        let mut params = parameters(names.clone())?;
         if let Some(name) = names.first() {
             params
                 .distinguished_name
@@ -97,12 +105,20 @@ impl Pki {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, private)?;
-        Ok(Arc::new(config))
+        Ok((Arc::new(config), certificate.der().to_vec()))
     }
 }
 
+/// Good for longer than any house stands, but not for ever: Heimdal takes the year 4096 for one long gone.
+fn parameters(names: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    Ok(params)
+}
+
 /// The KDC's certificate and key.
-pub(crate) struct KdcSigner {
+pub struct KdcSigner {
     certificate: Vec<u8>,
     key: rsa::KeyPair,
 }

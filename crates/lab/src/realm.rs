@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use directory::{Directory, Principals};
 use kdc::serve::Surroundings;
-use kdc::{Kdc, KeyListPolicy, KeyTrust, MemoryLockout, Settings};
+use kdc::{Kdc, KeyListPolicy, KeyTrust, MemoryLockout, NtHashRelease, Settings};
 use kerberos::files::{Keytab, KeytabEntry, Principal};
 use kerberos::messages::{EncryptionKey, NameType, PrincipalName};
 use kerberos::pkinit::{Policy, Sign as _};
@@ -91,6 +91,7 @@ impl Realm {
         );
         if building.nt_hashes {
             settings.key_list = KeyListPolicy::nt_hash();
+            settings.nt_hash_release = NtHashRelease::Unprivileged;
         }
         let name = settings.realm.clone();
         let signer = building.pki.kdc(&name, &domain.server, &domain.dns_name)?;

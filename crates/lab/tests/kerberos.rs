@@ -12,8 +12,10 @@ use std::sync::Arc;
 use kdc::Accounts as _;
 use kerberos::client::ClientError;
 use kerberos::messages::ErrorCode;
+use keycred::{DnBinary, Draft, KeySource, KeyUsage};
+use lab::ldap_client::LdapClient;
 use lab::people::{SECOND_USER, TEST_USER};
-use lab::{Error, House, Options, SystemClock};
+use lab::{Error, HelloKey, House, Options, SystemClock};
 use types::Secret;
 
 fn house() -> House {
@@ -143,4 +145,66 @@ fn accounts_are_made_once_for_as_long_as_they_stay() {
     ldap.replace(&dn, "displayName", "Ada").unwrap();
     let again = find("ada").unwrap();
     assert!(!Arc::ptr_eq(&first, &again) && again.display_name == "Ada");
+}
+
+/// The value of a key for the test user.
+fn value(house: &House, key: &HelloKey, usage: KeyUsage) -> String {
+    let draft = Draft::hashed(key.public_blob().unwrap(), usage, KeySource::AD);
+    let dn = house.account(TEST_USER).unwrap().dn.clone();
+    DnBinary::new(draft.to_blob().unwrap().into_bytes(), dn).to_string()
+}
+
+#[test]
+fn somebody_elses_key_is_told_apart_from_nobodys() {
+    const KEYS: &str = "msDS-KeyCredentialLink";
+    let house = house();
+    let client = house.kerberos();
+    let dn = &house.account(TEST_USER).unwrap().dn;
+    let [hello, fido] = ["hello", "fido"].map(|name| HelloKey::generate(name).unwrap());
+    let mut ldap = house.ldap_as_administrator().unwrap();
+    let check = |key: &HelloKey, code| refused(client.sign_in_with_key("grace", key), code);
+    let (untrusted, mismatch) = (
+        ErrorCode::KDC_ERR_CLIENT_NOT_TRUSTED,
+        ErrorCode::KDC_ERR_CLIENT_NAME_MISMATCH,
+    );
+    check(&hello, untrusted);
+    let [ngc, other] = [(&hello, KeyUsage::NGC), (&fido, KeyUsage::FIDO)]
+        .map(|(key, usage)| value(&house, key, usage));
+    let mut change = |act: fn(&mut LdapClient, &str, &str, &str) -> Result<(), Error>, value| {
+        act(&mut ldap, dn, KEYS, value).unwrap();
+    };
+    change(LdapClient::add_value, &ngc);
+    change(LdapClient::add_value, &other);
+    client.sign_in_with_key("testuser", &hello).unwrap();
+    check(&hello, mismatch);
+    // The value of a key that signs nobody in tells nothing either.
+    check(&fido, untrusted);
+    change(LdapClient::delete_value, &ngc);
+    check(&hello, untrusted);
+    change(LdapClient::add_value, &ngc);
+    check(&hello, mismatch);
+}
+
+#[test]
+fn a_service_gets_tickets_of_the_types_that_it_says_it_knows() {
+    let house = house();
+    let account = house.account(TEST_USER).unwrap();
+    let client = house.kerberos();
+    let tgt = client.sign_in("testuser", &account.password).unwrap();
+    let etype = || {
+        let ticket = client.ticket(&tgt, "cifs/ws01.corp.contoso.com").unwrap();
+        ticket.ticket.enc_part.etype.0
+    };
+    let ws01 = house
+        .accounts()
+        .account(kdc::Lookup::Name("WS01$"))
+        .unwrap()
+        .unwrap();
+    let mut ldap = house.ldap_as_administrator().unwrap();
+    let dn = format!("<SID={}>", ws01.sid);
+    for (types, expect) in [("8", 17), ("16", 18), ("24", 18)] {
+        ldap.replace(&dn, "msDS-SupportedEncryptionTypes", types)
+            .unwrap();
+        assert_eq!(etype(), expect, "{types}");
+    }
 }

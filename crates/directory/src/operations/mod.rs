@@ -23,7 +23,9 @@ use events::Record;
 pub(crate) use bind::{session_by_ticket, session_of, simple_bind};
 pub(crate) use compare::compare;
 pub(crate) use password::{NewPassword, PasswordPolicy, Random};
-pub use principal::{Principal, PrincipalName, Principals, ReadOnlyController};
+pub use principal::{
+    KeyHolder, KeyHolders, Principal, PrincipalName, Principals, ReadOnlyController,
+};
 pub(crate) use search::search;
 
 use crate::access::{Denied, Readable, Target};

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: any decision, and any access check. Whoever holds a [`Principals`] reads keys.
 
+mod holders;
 mod names;
 mod read;
 
@@ -16,6 +17,7 @@ use types::{Dn, Guid, Sid, Timestamp};
 use crate::kerberos_keys::KeySet;
 use crate::model::{Dnt, Object, Snapshot};
 use crate::{Directory, Error};
+pub use holders::{KeyHolder, KeyHolders};
 use names::locate;
 
 /// How an account is asked for. Text is compared as the directory compares it, without regard to case.

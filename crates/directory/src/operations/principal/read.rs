@@ -61,7 +61,7 @@ pub(super) fn principal(snapshot: &Snapshot, object: &Object) -> Result<Option<P
         logon_hours: octets("logonHours").and_then(|value| value.try_into().ok()),
         logon_count: u16::try_from(number("logonCount").unwrap_or_default()).unwrap_or(u16::MAX),
         service_names: texts(Some(known.service_principal_name)),
-        key_credentials: key_credentials(&reader, object)?,
+        key_credentials: key_credentials(&reader, object.dnt)?,
         supported_encryption_types: bits(number("msDS-SupportedEncryptionTypes")),
         allowed_to_delegate_to: texts(named("msDS-AllowedToDelegateTo")),
         allowed_to_act: octets("msDS-AllowedToActOnBehalfOfOtherIdentity").map(<[u8]>::to_vec),
@@ -124,11 +124,12 @@ fn groups(reader: &Reader<'_>, object: &Object) -> Result<Vec<Sid>, Error> {
     Ok(found)
 }
 
-fn key_credentials(reader: &Reader<'_>, object: &Object) -> Result<Vec<Vec<u8>>, Error> {
+/// The binary parts of `msDS-KeyCredentialLink`.
+pub(super) fn key_credentials(reader: &Reader<'_>, dnt: Dnt) -> Result<Vec<Vec<u8>>, Error> {
     let Some(attribute) = reader.schema.attribute("msDS-KeyCredentialLink") else {
         return Ok(Vec::new());
     };
-    let links = reader.links(object.dnt, attribute.id)?;
+    let links = reader.links(dnt, attribute.id)?;
     Ok(links.into_iter().map(|link| link.payload).collect())
 }
 
