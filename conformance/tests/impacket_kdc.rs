@@ -15,7 +15,11 @@ use std::process::Command;
 use data_encoding::HEXLOWER;
 use kdc::{Accounts as _, LockoutPolicy, Lookup, Settings};
 use kdc_served::{PASSWORD, REALM, Said, Served, WEB};
-use kerberos::crypto::EncryptionType;
+use kerberos::crypto::{EncryptionType, Key};
+use kerberos::files::CredentialCache;
+use kerberos::messages::{Der as _, Ticket};
+use kerberos::pac::{BufferType, Pac};
+use kerberos::ticket::pac_of;
 
 const DATA: &str = "CIFS/data.corp.contoso.com";
 /// Set in the namespace.
@@ -88,6 +92,30 @@ fn get_st(served: &Served, more: &[&str]) -> String {
     ];
     impacket(served, "getST", &[&own[..], more].concat())
 }
+
+/// The buffer DELEGATION_INFO of the ticket in that cache, in hex.
+fn delegation_info(served: &Served, cache: &[u8]) -> String {
+    let cache = CredentialCache::decode(cache).unwrap();
+    let ticket = Ticket::from_der(&cache.credentials.first().unwrap().ticket).unwrap();
+    let key = HEXLOWER
+        .decode(aes_key(served, "DATA$").as_bytes())
+        .unwrap();
+    let key = Key::new(EncryptionType::AES256_CTS_HMAC_SHA1_96, &key).unwrap();
+    let pac = pac_of(&ticket.open(&key).unwrap()).unwrap().unwrap();
+    let pac = Pac::decode(&pac).unwrap();
+    HEXLOWER.encode(pac.buffer(BufferType::DELEGATION_INFO).unwrap())
+}
+
+/// impacket reads S4U_DELEGATION_INFO behind the sixteen bytes of headers and the pointer.
+const DELEGATION: &str = "
+import sys
+from impacket.krb5.pac import S4U_DELEGATION_INFO
+data = bytes.fromhex(sys.argv[1])[20:]
+info = S4U_DELEGATION_INFO()
+info.fromString(data)
+info.fromStringReferents(data[len(info.getData()):])
+print(info['S4U2proxyTarget'], [str(name['Data']) for name in info['S4UTransitedServices']])
+";
 
 fn aes_key(served: &Served, name: &str) -> String {
     let account = served
@@ -187,6 +215,12 @@ fn s4u_by_its_older_form() {
         // Its program forgets the header before this buffer's structure, so it shows only that there is one.
         has(&text, "DelegationInfo");
         has(&text, "S-1-18-2");
+        // With the header skipped, its structure reads what we wrote.
+        let cache = std::fs::read(served.path(ticket)).unwrap();
+        let mut python = Command::new(conformance::peers::python());
+        python.args(["-c", DELEGATION, &delegation_info(&served, &cache)]);
+        let text = Said::of(&mut python, "").well();
+        assert_eq!(text, format!("{DATA} ['WEB$@CORP.CONTOSO.COM']\n"));
     });
 }
 

@@ -220,7 +220,7 @@ fn the_root_dse_tells_what_is_there() {
     assert!(one("supportedExtension").contains("1.3.6.1.4.1.1466.20037"));
     assert!(one("highestCommittedUSN").parse::<u64>().unwrap() > 0);
     assert_eq!(one("currentTime"), "20260601080000.0Z");
-    assert_eq!(one("supportedSASLMechanisms"), "");
+    assert_eq!(one("supportedSASLMechanisms"), "GSSAPI|GSS-SPNEGO");
 }
 
 #[test]
