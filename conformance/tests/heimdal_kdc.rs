@@ -1,7 +1,6 @@
-//! Heimdal's kinit against our KDC: password, and the refusals of PKINIT.
+//! Heimdal's kinit against our KDC: password, and PKINIT by Diffie-Hellman and by RSA, each with its refusals.
 //!
-//! Deliberately absent: a good sign-in by key, for which the KDC's certificate needs the realm's name in a form that
-//! OpenSSL's command line does not write; and FAST. Heimdal 7.8 does not read the hints inside an armoured error, which MIT's kinit does
+//! Deliberately absent: FAST. Heimdal 7.8 does not read the hints inside an armoured error, which MIT's kinit does
 //! (`mit_fast`).
 
 #![allow(
@@ -12,8 +11,9 @@
 
 mod kdc_served;
 
-use kdc_served::pkinit::{add, served, value};
+use kdc_served::pkinit::{add, served, served_with, value};
 use kdc_served::{PASSWORD, Said, Served, WEB, Wire};
+use kerberos::pkinit::Policy;
 use keycred::KeyUsage;
 
 /// Diffie-Hellman with 2048 bits; Heimdal's own default are 1024.
@@ -54,25 +54,51 @@ fn a_password_signs_in() {
     assert!(!by_password(&served, "testuser", "wrong").good);
 }
 
+/// Both ways to agree on the reply's key.
+const MODES: [&[&str]; 2] = [&[], &["--pk-use-enckey"]];
+
+/// `hello` signs in by `user.key`; `fido` has a value that is not for signing in by PKINIT.
+fn add_both(served: &Served) {
+    let ngc = value(served, "user", KeyUsage::NGC);
+    add(served, "hello", vec![ngc]);
+    let fido = value(served, "stranger", KeyUsage::FIDO);
+    add(served, "fido", vec![fido]);
+}
+
+fn refused_with(served: &Served, said: &Said, code: u32) {
+    assert!(!said.good, "{said:?}");
+    let events = served.events();
+    let code = format!("with error {code}:");
+    assert!(events.iter().any(|e| e.contains(&code)), "{events:?}");
+}
+
 #[test]
 fn a_key_signs_in_its_own_account_only() {
-    let served = served();
-    add(
-        &served,
-        "hello",
-        vec![value(&served, "user", KeyUsage::NGC)],
-    );
-    add(
-        &served,
-        "fido",
-        vec![value(&served, "stranger", KeyUsage::FIDO)],
-    );
-    // A key of somebody else, and one in a value that is not for signing in by PKINIT.
-    for (name, key, code) in [("fido", "user", 75), ("fido", "stranger", 62)] {
-        let said = by_key(&served, name, key, STRONG, &[]);
-        assert!(!said.good, "{said:?}");
-        let events = served.events();
-        let code = format!("with error {code}:");
-        assert!(events.iter().any(|e| e.contains(&code)), "{events:?}");
+    for mode in MODES {
+        let served = served();
+        add_both(&served);
+        by_key(&served, "hello", "user", STRONG, mode).well();
+        has_ticket(&served);
+        // A key of somebody else, and one in a value that is not for signing in by PKINIT.
+        for (name, key, code) in [("fido", "user", 75), ("fido", "stranger", 62)] {
+            let said = by_key(&served, name, key, STRONG, mode);
+            refused_with(&served, &said, code);
+        }
     }
+}
+
+#[test]
+fn a_group_of_1024_bits_needs_the_policys_consent() {
+    let strict = served();
+    add_both(&strict);
+    let said = by_key(&strict, "hello", "user", "", &[]);
+    refused_with(&strict, &said, 65);
+    let policy = Policy {
+        allow_modp_2: true,
+        ..Policy::default()
+    };
+    let lenient = served_with(policy, |_| {});
+    add_both(&lenient);
+    by_key(&lenient, "hello", "user", "", &[]).well();
+    has_ticket(&lenient);
 }

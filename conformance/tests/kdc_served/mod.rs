@@ -211,9 +211,9 @@ impl Served {
         let program = conformance::peers::unpacked(&format!("{directory}/{program}"));
         let libraries = conformance::peers::root().join(".peers/heimdal/usr/lib/x86_64-linux-gnu");
         let conf = format!(
-            "{LIBDEFAULTS}{more}[realms]\n {REALM} = {{\n  kdc = tcp/{}\n  pkinit_anchors = FILE:{}\n  pkinit_require_krbtgt_otherName = no\n }}\n",
+            "{LIBDEFAULTS}{more}[realms]\n {REALM} = {{\n  kdc = tcp/{}\n  pkinit_anchors = FILE:{}\n }}\n",
             self.address,
-            self.path("kdc.pem").display(),
+            self.path("kdc-ca.pem").display(),
         );
         let path = self.path("heimdal.conf");
         std::fs::write(&path, conf).unwrap();

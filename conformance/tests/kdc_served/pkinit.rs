@@ -1,39 +1,14 @@
-//! A KDC with key trust, and the certificates of its clients, all made by OpenSSL.
+//! A KDC with key trust, whose certificate a lab's authority signed, and its clients' certificates, made by OpenSSL.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use kdc::{KeyTrust, LockoutPolicy, Settings};
-use kerberos::pkinit::{Policy, Sign};
+use kerberos::pkinit::Policy;
 use keycred::{Draft, KeySource, KeyUsage};
 
 use super::{PASSWORD, REALM, Said, Served, Wire};
-
-/// The KDC's key: OpenSSL signs with it.
-struct OpensslSigner {
-    certificate: Vec<u8>,
-    key: PathBuf,
-    message: std::sync::Mutex<PathBuf>,
-}
-
-impl Sign for OpensslSigner {
-    fn certificate(&self) -> &[u8] {
-        &self.certificate
-    }
-
-    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let path = self.message.lock().ok()?;
-        std::fs::write(&*path, message).ok()?;
-        let mut command = Command::new(conformance::peers::program("openssl"));
-        command
-            .args(["dgst", "-sha256", "-sign"])
-            .arg(&self.key)
-            .arg(&*path);
-        let output = command.output().ok()?;
-        output.status.success().then_some(output.stdout)
-    }
-}
 
 fn openssl(directory: &Path, arguments: &[&str]) {
     let mut command = Command::new(conformance::peers::program("openssl"));
@@ -100,12 +75,11 @@ pub(crate) fn served() -> Served {
 /// The same with another policy and other settings.
 pub(crate) fn served_with(policy: Policy, shape: impl FnOnce(&mut Settings)) -> Served {
     let files = tempfile::tempdir().unwrap();
-    let kdc = [
-        "subjectAltName=DNS:dc1.corp.contoso.com",
-        "extendedKeyUsage=1.3.6.1.5.2.3.5",
-        "keyUsage=critical,digitalSignature,keyCertSign",
-    ];
-    certificate(files.path(), "kdc", &kdc);
+    let pki = lab::Pki::new("corp.contoso.com").unwrap();
+    std::fs::write(files.path().join("kdc-ca.pem"), pki.ca_pem()).unwrap();
+    let signer = pki
+        .kdc(REALM, "dc1.corp.contoso.com", "corp.contoso.com")
+        .unwrap();
     // Heimdal signs with no other certificate: MIT is content without either.
     let client = [
         "extendedKeyUsage=1.3.6.1.5.2.3.4",
@@ -114,10 +88,6 @@ pub(crate) fn served_with(policy: Policy, shape: impl FnOnce(&mut Settings)) -> 
     certificate(files.path(), "user", &client);
     certificate(files.path(), "stranger", &client);
     chained_certificate(files.path());
-    let to_der = [
-        "x509", "-in", "kdc.pem", "-outform", "DER", "-out", "kdc.der",
-    ];
-    openssl(files.path(), &to_der);
     for (name, issuer) in [
         ("user", "user"),
         ("stranger", "stranger"),
@@ -130,16 +100,11 @@ pub(crate) fn served_with(policy: Policy, shape: impl FnOnce(&mut Settings)) -> 
                 "rsa", "-in", &key, "-pubout", "-outform", "DER", "-out", &der,
             ],
         );
-        let anchors = ["kdc.pem", &format!("{issuer}.pem")]
+        let anchors = ["kdc-ca.pem", &format!("{issuer}.pem")]
             .map(|pem| std::fs::read_to_string(files.path().join(pem)).unwrap())
             .concat();
         std::fs::write(files.path().join(format!("{name}.anchors")), anchors).unwrap();
     }
-    let signer = OpensslSigner {
-        certificate: std::fs::read(files.path().join("kdc.der")).unwrap(),
-        key: files.path().join("kdc.key"),
-        message: std::sync::Mutex::new(files.path().join("message")),
-    };
     let trust = KeyTrust {
         signer: Arc::new(signer),
         policy,

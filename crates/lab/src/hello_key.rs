@@ -1,15 +1,13 @@
 //! A Windows Hello key as a device would hold it: RSA-2048, with the self-signed certificate that PKINIT wants and key
 //! trust does not look at.
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::rsa::KeyPair;
 use kerberos::pkinit::Sign;
 use rcgen::{CertificateParams, DnType};
-use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use crate::Error;
 use crate::intruder::blob_of;
-use crate::pki::sign;
+use crate::pki::{rsa_key, sign};
 
 /// The key and its certificate.
 pub struct HelloKey {
@@ -20,13 +18,7 @@ pub struct HelloKey {
 impl HelloKey {
     /// A new key of somebody.
     pub fn generate(name: &str) -> Result<Self, Error> {
-        let no_key = |_| Error::Key("no RSA key could be made".to_owned());
-        let key = KeyPair::generate(KeySize::Rsa2048).map_err(no_key)?;
-        let pkcs8: Pkcs8V1Der<'static> = key.as_der().map_err(no_key)?;
-        let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(
-            &PrivatePkcs8KeyDer::from(pkcs8.as_ref()),
-            &rcgen::PKCS_RSA_SHA256,
-        )?;
+        let (key, pair) = rsa_key()?;
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&pair)?.der().to_vec();

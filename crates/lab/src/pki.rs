@@ -33,7 +33,8 @@ impl Pki {
             .push(DnType::CommonName, format!("Tombolo lab CA for {domain}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate()?;
+        // Heimdal 7.8 follows no chain that is signed with an elliptic curve.
+        let (_, key) = rsa_key()?;
         let ca_pem = params.self_signed(&key)?.pem();
         Ok(Self {
             issuer: Issuer::new(params, key),
@@ -49,13 +50,7 @@ impl Pki {
     /// What a KDC proves itself by: a certificate with the names and the key purpose that MIT (RFC 4556 3.2.4) and
     /// Windows (MS-PKCA 3.1.5.1) look for.
     pub fn kdc(&self, realm: &str, host: &str, domain: &str) -> Result<KdcSigner, Error> {
-        let no_key = |_| Error::Tls("no RSA key could be made".to_owned());
-        let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(no_key)?;
-        let pkcs8: Pkcs8V1Der<'static> = key.as_der().map_err(no_key)?;
-        let pair = KeyPair::from_pkcs8_der_and_sign_algo(
-            &PrivatePkcs8KeyDer::from(pkcs8.as_ref()),
-            &rcgen::PKCS_RSA_SHA256,
-        )?;
+        let (key, pair) = rsa_key()?;
         let mut params = parameters(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, host);
         params.key_usages = vec![
@@ -115,6 +110,18 @@ fn parameters(names: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
     params.not_before = rcgen::date_time_ymd(2000, 1, 1);
     params.not_after = rcgen::date_time_ymd(2100, 1, 1);
     Ok(params)
+}
+
+/// A new RSA key, for signing and for certificates.
+pub(crate) fn rsa_key() -> Result<(rsa::KeyPair, KeyPair), Error> {
+    let no_key = |_| Error::Key("no RSA key could be made".to_owned());
+    let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(no_key)?;
+    let pkcs8: Pkcs8V1Der<'static> = key.as_der().map_err(no_key)?;
+    let pair = KeyPair::from_pkcs8_der_and_sign_algo(
+        &PrivatePkcs8KeyDer::from(pkcs8.as_ref()),
+        &rcgen::PKCS_RSA_SHA256,
+    )?;
+    Ok((key, pair))
 }
 
 /// The KDC's certificate and key.
