@@ -10,6 +10,7 @@
 //! | [`policy`] | what keys a tenant accepts |
 //! | [`audit`] | who did what |
 //! | [`devices`] | joining a device |
+//! | [`oidc`] | OAuth 2.0 and OpenID Connect for applications |
 //! | [`prt`] | the primary refresh token and the partial ticket in its answer |
 //! | [`session`], [`jose`] | the session key, what is derived from it, and the texts that are signed and sealed with it |
 //! | [`trust`] | the Kerberos server object of a domain, and its sealed key |
@@ -44,6 +45,7 @@ pub mod error;
 pub mod fido2;
 pub mod hello;
 pub mod jose;
+pub mod oidc;
 pub mod paths;
 pub mod policy;
 pub mod prt;

@@ -51,6 +51,7 @@ mod store;
 
 pub use caller::{Caller, Role};
 pub use config::{Compatibility, Limits, NewTenant, Rate, RelyingParty, Tenant};
+pub use core::application_token::ApplicationError;
 pub use core::assertion::AssertionFailure;
 pub use core::attestation::{AttestationObject, MalformedAttestation};
 pub use core::ceremony::VerificationFailure;

@@ -1,14 +1,18 @@
 //! Access tokens: signed and verified with the tenant's token key, RS256.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey,
 };
+use cloud_api::Base64Url;
 use cloud_api::jose::{Header, Jws};
+use cloud_api::oidc::SigningKey;
 use cloud_api::prt::RS256;
 use cloud_api::tokens::AccessClaims;
+use kerberos::pkinit::RsaPublicKey;
+use serde::Serialize;
 use types::{Guid, Secret, Timestamp};
 
 use crate::error::Error;
@@ -37,11 +41,30 @@ impl TokenSigner {
         })
     }
 
+    /// The public half, for those who verify.
+    pub(crate) fn public(&self) -> Result<SigningKey, Error> {
+        let spki: PublicKeyX509Der<'_> = self.key.public_key().as_der().map_err(|_| BROKEN)?;
+        let key = RsaPublicKey::from_spki(spki.as_ref()).map_err(|_| BROKEN)?;
+        Ok(SigningKey {
+            kty: "RSA".to_owned(),
+            key_use: "sig".to_owned(),
+            alg: RS256.to_owned(),
+            kid: self.kid.clone(),
+            n: Base64Url(key.modulus().to_vec()),
+            e: Base64Url(key.exponent().to_vec()),
+        })
+    }
+
     /// The token as text.
     pub(crate) fn sign(&self, claims: &AccessClaims) -> Result<String, Error> {
+        self.sign_as("JWT", claims)
+    }
+
+    /// Other claims of some type (RFC 9068 section 2.1).
+    pub(crate) fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, Error> {
         let header = Header {
             alg: RS256.to_owned(),
-            typ: Some("JWT".to_owned()),
+            typ: Some(typ.to_owned()),
             kid: Some(self.kid.clone()),
             ..Header::default()
         };

@@ -94,7 +94,8 @@ pub(crate) fn client_id(text: &str) -> Result<String, String> {
 
 /// A redirect to the user's own machine, with any port (RFC 8252 section 7.3).
 fn redirect(text: &str) -> Result<Url, String> {
-    let refused = "redirect_uri must be http://localhost or a loopback address, with any port and path";
+    let refused =
+        "redirect_uri must be http://localhost or a loopback address, with any port and path";
     let url = Url::parse(text).map_err(|_| refused.to_owned())?;
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{conditional_access, devices, feed, keys, tenant, token, trust, users};
+use super::{conditional_access, devices, feed, keys, oidc, page, tenant, token, trust, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +20,7 @@ use super::{conditional_access, devices, feed, keys, tenant, token, trust, users
         conditional_access::list, conditional_access::add, conditional_access::change, conditional_access::remove,
         conditional_access::what_if, conditional_access::groups, conditional_access::add_group,
         conditional_access::change_group, conditional_access::remove_group,
+        oidc::discovery, oidc::keys, oidc::token, oidc::device_code, page::authorize, page::device, page::begin, page::finish,
         trust::wrapping_key, trust::publish, trust::get, trust::remove,
         tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
     ),

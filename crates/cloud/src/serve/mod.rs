@@ -5,6 +5,7 @@
 //! | `problem` | refusals as JSON |
 //! | `extract` | tokens, bodies and ids of requests |
 //! | `users`, `keys`, `feed`, `tenant`, `devices`, `token`, `trust` | handlers |
+//! | `oidc`, `page` | applications, and the page where their users sign in |
 //! | `connections` | TLS, limits, graceful end |
 
 mod conditional_access;
@@ -13,7 +14,10 @@ mod devices;
 mod document;
 mod extract;
 mod feed;
+mod form;
 mod keys;
+mod oidc;
+mod page;
 mod problem;
 mod router;
 mod tenant;

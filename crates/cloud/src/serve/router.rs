@@ -11,7 +11,9 @@ use cloud_api::error::{ErrorDetail, InnerError};
 use cloud_api::{ErrorBody, ErrorCode, paths};
 
 use super::problem::Problem;
-use super::{conditional_access, devices, document, feed, keys, tenant, token, trust, users};
+use super::{
+    conditional_access, devices, document, feed, keys, oidc, page, tenant, token, trust, users,
+};
 use crate::service::Cloud;
 
 /// The HTTP side of a tenant, for [`super::serve`] or for tests without a socket.
@@ -21,6 +23,7 @@ pub fn router(cloud: Cloud) -> Router {
         .merge(for_people())
         .merge(for_keys())
         .merge(for_devices())
+        .merge(for_applications())
         .merge(for_policies())
         .route(paths::SYNC_USERS, post(users::sync_create))
         .route(
@@ -127,6 +130,23 @@ fn for_policies() -> Router<Cloud> {
             "/graph/v1.0/groups/{id}",
             put(conditional_access::change_group).delete(conditional_access::remove_group),
         )
+}
+
+fn for_applications() -> Router<Cloud> {
+    Router::new()
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(oidc::discovery),
+        )
+        .route("/{tenant}/discovery/keys", get(oidc::keys))
+        .route("/{tenant}/oauth2/v2.0/authorize", get(page::authorize))
+        .route("/{tenant}/oauth2/v2.0/token", post(oidc::token))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(oidc::device_code))
+        .route("/signin/device", get(page::device))
+        .route("/signin/page.js", get(page::script))
+        .route("/signin/page.css", get(page::style))
+        .route("/signin/webauthn/begin", post(page::begin))
+        .route("/signin/webauthn/finish", post(page::finish))
 }
 
 /// Gives each request an id, writes the body of refusals, and forbids caching and sniffing.

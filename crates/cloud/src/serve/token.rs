@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use cloud_api::prt::{Challenge, GRANT_CHALLENGE, GRANT_JWT, TokenError};
 
 use super::extract::address;
+use super::form::Form;
 use crate::core::refusal::SignInError;
 use crate::service::{Cloud, Granted, TokenForm};
 
@@ -90,23 +91,3 @@ fn plain_error(error: &str, description: &str) -> TokenError {
         suberror: None,
     }
 }
-
-/// A form; of a field that is there twice, the first counts.
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn read(body: &[u8]) -> Self {
-        let fields = url::form_urlencoded::parse(body);
-        Self(fields.into_owned().take(FIELDS_MAX).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let mut fields = self.0.iter();
-        fields
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-/// No request of this protocol has more.
-const FIELDS_MAX: usize = 32;

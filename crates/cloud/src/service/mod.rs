@@ -7,6 +7,7 @@ mod access;
 mod conditional_access;
 mod devices;
 mod feed;
+mod oidc;
 mod proofs;
 mod registration;
 mod registration_tokens;
@@ -75,6 +76,7 @@ struct Inner {
     failures: Option<Mutex<Buckets>>,
     nonces: Nonces,
     keys: TenantKeys,
+    applications: oidc::Applications,
 }
 
 impl Cloud {
@@ -132,6 +134,7 @@ impl Cloud {
             limits,
             compatibility,
             keys: TenantKeys::default(),
+            applications: oidc::Applications::default(),
         }))
     }
 
@@ -226,6 +229,7 @@ fn check_name(what: &str, name: &str, characters_max: usize) -> Result<(), Error
 }
 
 pub(crate) use feed::From;
+pub(crate) use oidc::Finished;
 pub use registration_tokens::Registrar;
 pub use sign_in::{Granted, TokenForm};
 use tenant_keys::TenantKeys;

@@ -46,8 +46,22 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<SignedIn, SignInError> {
         let (credential, signed) = FidoAssertion::of_text(text)?;
+        let (user, id, counter) =
+            self.key_that_signed(&credential, &signed, &request.request_nonce)?;
+        let mut signed_in = self.proven(user, device, Strength::Fido2, credential, now);
+        signed_in.counter = Some((id, counter));
+        Ok(signed_in)
+    }
+
+    /// Whose security key signed a nonce, the key's row, and its new counter.
+    pub(super) fn key_that_signed(
+        &self,
+        credential: &[u8],
+        signed: &FidoAssertion,
+        nonce: &str,
+    ) -> Result<(UserRow, i64, u32), SignInError> {
         let found = self.store().read(|db| {
-            let Some((id, key)) = Store::key_of_credential(db, KeyUsage::FIDO, &credential)? else {
+            let Some((id, key)) = Store::key_of_credential(db, KeyUsage::FIDO, credential)? else {
                 return Ok(None);
             };
             let counter = Store::key_counter(db, id)?;
@@ -64,16 +78,9 @@ impl Cloud {
         if signed.user_handle.as_ref().is_some_and(handle_is_other) {
             return Err(SignInError::KeyUnknown);
         }
-        let counter = assertion::verify(
-            &signed,
-            &request.request_nonce,
-            &tenant.rp,
-            &key.key.key_material,
-            counter,
-        )?;
-        let mut signed_in = self.proven(user, device, Strength::Fido2, credential, now);
-        signed_in.counter = Some((id, counter));
-        Ok(signed_in)
+        let material = &key.key.key_material;
+        let counter = assertion::verify(signed, nonce, &tenant.rp, material, counter)?;
+        Ok((user, id, counter))
     }
 
     /// The key must be of the device that asks, and must have signed the request's nonce.
