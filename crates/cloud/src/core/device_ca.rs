@@ -22,15 +22,22 @@ const LIFETIME_S: i64 = 10 * 365 * 24 * 3600;
 const DEVICE_ARC: [u64; 7] = [1, 2, 840, 113_556, 1, 5, 284];
 
 /// A device's public key, proven by its request.
-pub(crate) struct RequestedKey {
+#[derive(Debug)]
+pub struct RequestedKey {
     /// SubjectPublicKeyInfo.
     pub(crate) spki: Vec<u8>,
     /// RSAPublicKey.
     bits: Vec<u8>,
 }
 
-/// Reads a PKCS #10 request and checks that its sender has the private key.
-pub(crate) fn read_request(der: &[u8]) -> Result<RequestedKey, Error> {
+impl RequestedKey {
+    /// Reads a PKCS #10 request and checks that its sender has the private key.
+    pub fn of_request(der: &[u8]) -> Result<Self, Error> {
+        read_request(der)
+    }
+}
+
+fn read_request(der: &[u8]) -> Result<RequestedKey, Error> {
     let refused = |why: &str| Error::invalid(format!("the device's certificate request {why}"));
     let request = CertReq::from_der(der).map_err(|_| refused("is no PKCS #10"))?;
     let info = &request.info;

@@ -10,7 +10,7 @@ use types::Guid;
 use super::conditional_access::{Proof, check_action};
 use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
-use crate::core::device_ca::{self, DeviceIds};
+use crate::core::device_ca::{DeviceIds, RequestedKey};
 use crate::core::wrapping;
 use crate::error::Error;
 use crate::store::{DeviceRow, Store};
@@ -52,7 +52,7 @@ impl Cloud {
                 "the certificate request must be of type pkcs10",
             ));
         }
-        let key = device_ca::read_request(request.certificate_request.data.as_bytes())?;
+        let key = RequestedKey::of_request(request.certificate_request.data.as_bytes())?;
         wrapping::check_transport_key(request.transport_key.as_bytes())?;
         let now = self.now();
         let device = Device {

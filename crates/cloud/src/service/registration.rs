@@ -219,9 +219,8 @@ impl Cloud {
         })
     }
 
-    /// Adds a Windows Hello key to a user.
-    ///
-    /// DRAFT: stands in for key provisioning by a registered device (MS-KPP).
+    /// Adds a Windows Hello key to a user on behalf of a device, known to this tenant or not. A device registers its own by
+    /// [`Cloud::provision_key`].
     pub fn add_ngc_key(
         &self,
         caller: &Caller,
