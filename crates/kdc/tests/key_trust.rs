@@ -384,7 +384,7 @@ fn a_fido_entry_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_key_that_the_account_does_not_hold_is_no_proof() {
+fn cve_2025_26647_a_key_that_the_account_does_not_hold_is_no_proof() {
     let mut realm = realm(Policy::default());
     realm.accounts.remove("hello");
     add(&mut realm, "other", None);

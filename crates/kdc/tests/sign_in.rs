@@ -20,7 +20,7 @@ fn cve_2021_42278_no_dollar_is_added_to_a_name() {
 }
 
 #[test]
-fn cve_2022_37966_rc4_and_older_types_are_off() {
+fn cve_2022_37966_and_cve_2022_33679_rc4_and_older_types_are_off() {
     let mut realm = Realm::new();
     let old = [
         EncryptionType::RC4_HMAC,
