@@ -56,6 +56,7 @@ pub use core::assertion::AssertionFailure;
 pub use core::attestation::{AttestationObject, MalformedAttestation};
 pub use core::ceremony::VerificationFailure;
 pub use core::delta::{DeltaToken, StaleToken};
+pub use core::device_ca::RequestedKey;
 pub use core::policy::PolicyViolation;
 pub use core::refusal::SignInError;
 pub use error::Error;
