@@ -37,8 +37,10 @@ real protocols, so real clients, real domain controllers and real logs can stand
 
 const EXAMPLES: &str = "\
 Examples:
-  tombolo lab                                   play the writeback story and check every step
+  tombolo lab                                   play the story and check every step
+  tombolo lab run --all                         claims about signing in, each from more than one side
   tombolo lab up                                leave the house running, to try by hand
+  tombolo signin --cloud https://… --hidraw …    a passkey signs in, and the domain's tickets come with it
   tombolo keys show 'B:854:0002…:CN=Ada,DC=…'   decode one msDS-KeyCredentialLink value
   ldapsearch … | tombolo keys show -            decode all values in any text
   tombolo detect scan changes.jsonl             planted key or legitimate writeback, and why
