@@ -14,8 +14,12 @@ use kerberos::messages::{
 use kerberos::pac::{Buffer, BufferType, ClientInfo, LogonInfo, Signing, TicketKind};
 use types::{SeededEntropy, Timestamp, VirtualClock};
 
+use ldap::{Authentication, BindRequest, LdapResult, Message, Operation, ResultCode};
+
 use super::*;
 use crate::provision::{Plan, provision};
+use crate::serve::conversation::{Conversation, Step};
+use crate::serve::{Options, Server};
 
 const SEALED: GssFlags = GssFlags(GssFlags::INTEG.0 | GssFlags::CONF.0);
 const NO_FLAGS: GssFlags = GssFlags(0);
@@ -397,4 +401,102 @@ fn a_hostile_length_takes_no_memory_and_a_sealed_layer_hears_nothing_in_the_clea
     let mut own = layer();
     let echo = own.close(b"hello", &mut stage.service.entropy()).unwrap();
     assert!(feed(&echo).is_err());
+}
+
+/// A conversation from afar with the stage's directory.
+fn conversation(stage: &Stage) -> Conversation {
+    let server = Server::new(stage.service.directory.clone(), Options::default());
+    Conversation::new(server.into_shared(), [192, 0, 2, 1].into(), "test".into())
+}
+
+fn ask(conversation: &mut Conversation, operation: Operation) -> (Step, LdapResult) {
+    let mut out = Vec::new();
+    let step = conversation.take(Message::new(1, operation), &mut out);
+    let reply = Message::decode(&out, &ldap::Limits::default()).map(|reply| reply.operation);
+    let result = match reply {
+        Ok(Operation::BindResponse(reply)) => reply.result,
+        Ok(Operation::ExtendedResponse(reply)) => reply.result,
+        // What is worked on is not answered yet.
+        _ => LdapResult::success(),
+    };
+    (step, result)
+}
+
+fn bind(name: &str, authentication: Authentication) -> Operation {
+    Operation::BindRequest(BindRequest {
+        version: 3,
+        name: name.to_owned(),
+        authentication,
+    })
+}
+
+fn by_ticket(stage: &Stage, flags: GssFlags) -> Operation {
+    let authentication = Authentication::Sasl {
+        mechanism: "GSS-SPNEGO".to_owned(),
+        credentials: Some(stage.token(flags).into()),
+    };
+    bind("", authentication)
+}
+
+fn by_password() -> Operation {
+    let password = Authentication::Simple(b"wrong".to_vec().into());
+    bind("testuser@corp.contoso.com", password)
+}
+
+#[test]
+fn a_layer_outlives_the_bind_that_made_it_until_another_takes_its_place() {
+    let stage = Stage::new(KerberosRules::default());
+    let mut conversation = conversation(&stage);
+    let (_, result) = ask(&mut conversation, by_password());
+    assert_eq!(result.code, ResultCode::STRONGER_AUTH_REQUIRED);
+    let (step, _) = ask(&mut conversation, by_ticket(&stage, SEALED));
+    assert!(matches!(step, Step::Secure(_)), "{step:?}");
+    // Under the seal a password is safe.
+    let (step, _) = ask(&mut conversation, by_password());
+    assert!(matches!(step, Step::Work(_)), "{step:?}");
+    // A bind without a layer leaves the old one in place.
+    let (step, result) = ask(&mut conversation, by_ticket(&stage, NO_FLAGS));
+    assert!(matches!(step, Step::Done) && result.code == ResultCode::SUCCESS);
+    let (step, _) = ask(&mut conversation, by_password());
+    assert!(matches!(step, Step::Work(_)), "{step:?}");
+    // One that only signs takes its place, and passwords are in the clear again.
+    let (step, _) = ask(&mut conversation, by_ticket(&stage, GssFlags::INTEG));
+    assert!(matches!(step, Step::Secure(_)), "{step:?}");
+    let (_, result) = ask(&mut conversation, by_password());
+    assert_eq!(result.code, ResultCode::STRONGER_AUTH_REQUIRED);
+}
+
+#[test]
+fn tls_does_not_begin_under_a_layer() {
+    let stage = Stage::new(KerberosRules::default());
+    let start = || {
+        Operation::ExtendedRequest(ldap::ExtendedRequest {
+            oid: ldap::extended::START_TLS.to_owned(),
+            value: None,
+        })
+    };
+    // There is no certificate here, and that is not what the second refusal is about.
+    let mut conversation = conversation(&stage);
+    let (_, result) = ask(&mut conversation, start());
+    assert_eq!(result.code, ResultCode::UNAVAILABLE);
+    ask(&mut conversation, by_ticket(&stage, GssFlags::INTEG));
+    let (step, result) = ask(&mut conversation, start());
+    assert_eq!(result.code, ResultCode::OPERATIONS_ERROR);
+    assert!(result.message.contains("signing or sealing"));
+    assert!(matches!(step, Step::Done));
+}
+
+#[test]
+fn an_address_that_tries_many_passwords_is_told_to_wait_and_tickets_are_not() {
+    let stage = Stage::new(KerberosRules::default());
+    let mut conversation = conversation(&stage);
+    conversation.encrypt();
+    let mut tries = || ask(&mut conversation, by_password());
+    for number in 0..50 {
+        let (step, _) = tries();
+        assert!(matches!(step, Step::Work(_)), "{number}: {step:?}");
+    }
+    assert_eq!(tries().1.code, ResultCode::BUSY);
+    let (_, result) = ask(&mut conversation, by_ticket(&stage, NO_FLAGS));
+    assert_eq!(result.code, ResultCode::SUCCESS);
 }
