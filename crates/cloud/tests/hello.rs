@@ -68,11 +68,16 @@ impl Desk {
 
     /// A primary refresh token by session.
     async fn by_session(&self, device: &Device) -> Prt {
+        let session = self.house.session(&self.user).await;
+        self.with_session(device, session).await
+    }
+
+    async fn with_session(&self, device: &Device, session: String) -> Prt {
         let request = TokenRequest {
             request_nonce: self.house.nonce().await,
             scope: "openid aza".into(),
             grant_type: GRANT_REFRESH.into(),
-            refresh_token: Some(self.house.session(&self.user).await),
+            refresh_token: Some(session),
             ..TokenRequest::default()
         };
         let reply = self.house.token(&device.signed(&request)).await;
@@ -333,6 +338,16 @@ async fn a_key_is_registered_by_somebody_who_is_there() {
     assert_eq!(desk.provision(&fresh).await.status, StatusCode::OK);
     let again = desk.provision(&fresh).await;
     assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+}
+
+#[tokio::test]
+async fn a_session_is_no_newer_than_its_pass() {
+    let desk = Desk::new(Compatibility::default()).await;
+    let session = desk.house.session(&desk.user).await;
+    desk.house.clock.advance_seconds(901);
+    let prt = desk.with_session(&desk.device, session).await;
+    let token = desk.access(&prt).await;
+    assert_eq!(desk.provision(&token).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Tokens, temporary access passes and sessions.
 
 use cloud_api::access::{NewTemporaryAccessPass, Session, SignIn, TemporaryAccessPass};
-use types::{Guid, Secret};
+use types::{Guid, Secret, Timestamp};
 
 use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
@@ -101,6 +101,18 @@ impl Cloud {
             };
             Ok(Caller::by_token(role, row.name))
         })
+    }
+
+    /// The user of a session that lives, and when the session was bought.
+    pub(super) fn user_session(&self, token: &str) -> Result<(Guid, Timestamp), Error> {
+        let Role::User(user) = self.authenticate(token)?.role() else {
+            return Err(Error::Unauthenticated);
+        };
+        let presented = PresentedToken::parse(token).ok_or(Error::Unauthenticated)?;
+        let row = self.store().read(|db| Store::token(db, presented.id))?;
+        let expires = row.and_then(|row| row.expires);
+        let expires = expires.ok_or(Error::Unauthenticated)?;
+        Ok((user, expires.plus_seconds(-i64::from(SESSION_SECONDS))))
     }
 
     /// Makes a temporary access pass for a user, shown only here.

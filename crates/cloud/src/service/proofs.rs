@@ -10,7 +10,6 @@ use types::{Secret, Timestamp};
 
 use super::Cloud;
 use super::sign_in::SignedIn;
-use crate::caller::Role;
 use crate::core::primary_token::{PrimaryToken, Strength};
 use crate::core::refusal::SignInError;
 use crate::core::{assertion, hello as hello_key};
@@ -127,12 +126,16 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<SignedIn, SignInError> {
         let session = request.refresh_token.as_deref().unwrap_or_default();
-        let caller = self.authenticate(session).ok();
-        let Some(Role::User(user)) = caller.map(|caller| caller.role()) else {
-            return Err(SignInError::Session);
-        };
+        let (user, bought) = self
+            .user_session(session)
+            .map_err(|_| SignInError::Session)?;
         let user = self.store().read(|db| Store::user(db, user))?;
-        Ok(self.proven(user, device, Strength::TemporaryAccessPass, Vec::new(), now))
+        let strength = Strength::TemporaryAccessPass;
+        let mut signed_in = self.proven(user, device, strength, Vec::new(), now);
+        // The pass was shown when the session was bought; the session is no newer proof.
+        signed_in.token.signed_in = bought;
+        signed_in.token.expires = strength.ends(bought, now);
+        Ok(signed_in)
     }
 
     fn proven(
