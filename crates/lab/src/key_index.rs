@@ -15,10 +15,13 @@ use types::Sid;
 pub(crate) struct KeyIndex {
     /// The commit.
     pub(crate) usn: u64,
-    held: HashMap<Dnt, (Sid, Vec<Arc<[u8]>>)>,
+    held: HashMap<Dnt, Held>,
     // Two accounts with one key are rare, and allowed.
     holders: HashMap<Arc<[u8]>, Vec<Dnt>>,
 }
+
+/// Who, and the keys as SubjectPublicKeyInfo.
+type Held = (Sid, Vec<Arc<[u8]>>);
 
 impl KeyIndex {
     /// Takes over what was written since.

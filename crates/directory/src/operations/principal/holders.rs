@@ -26,8 +26,11 @@ pub struct KeyHolder {
     /// Its number.
     pub dnt: Dnt,
     /// `objectSid`, and the binary parts of its values; `None` where it has none, or is deleted.
-    pub held: Option<(Sid, Vec<Vec<u8>>)>,
+    pub held: Option<Held>,
 }
+
+/// Who, and what.
+type Held = (Sid, Vec<Vec<u8>>);
 
 impl Principals {
     /// What was written after the commit `since`; 0 for all there is.
@@ -56,7 +59,7 @@ impl Principals {
     }
 }
 
-fn held(reader: &Reader<'_>, dnt: Dnt) -> Result<Option<(Sid, Vec<Vec<u8>>)>, Error> {
+fn held(reader: &Reader<'_>, dnt: Dnt) -> Result<Option<Held>, Error> {
     let values = read::key_credentials(reader, dnt)?;
     if values.is_empty() {
         return Ok(None);
