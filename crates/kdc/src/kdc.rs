@@ -17,7 +17,7 @@ use crate::key_trust_login::KeyTrust;
 use crate::lockout::Lockout;
 use crate::passwords::Passwords;
 use crate::rate::SourceLimit;
-use crate::recent::{Lookaside, ReplayCache, RequestHash};
+use crate::recent::{InProgress, Lookaside, ReplayCache, RequestHash};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::{as_exchange, tgs_exchange};
@@ -32,6 +32,8 @@ pub struct Kdc {
     pub(crate) sources: SourceLimit,
     pub(crate) passwords: Option<Arc<dyn Passwords>>,
     pub(crate) lookaside: Lookaside,
+    /// AP-REQs at the password service.
+    pub(crate) changing: InProgress,
 }
 
 /// What a request leads to.
@@ -66,6 +68,7 @@ impl Kdc {
         Self {
             replays: ReplayCache::new(settings.clock_skew_s),
             lookaside: Lookaside::new(),
+            changing: InProgress::default(),
             key_trust: None,
             sources: SourceLimit::default(),
             passwords: None,

@@ -3,7 +3,7 @@
 //! Both are maps from a SHA-256 to something that soon ends, in two generations: a full or old one is dropped as a
 //! whole, so nobody can make them grow and nothing has to be swept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -57,6 +57,33 @@ impl ReplayCache {
     /// Whether this ciphertext was not here before; from now on it was.
     pub(crate) fn is_new(&self, authenticator: &[u8], now: Timestamp) -> bool {
         self.0.insert(hash(authenticator), (), now)
+    }
+}
+
+/// What is being answered at this moment. It holds no more than there are threads that answer.
+#[derive(Debug, Default)]
+pub(crate) struct InProgress(Mutex<HashSet<Hash>>);
+
+impl InProgress {
+    /// None while somebody is at it; else it is the caller's until the guard goes.
+    pub(crate) fn begin(&self, bytes: &[u8]) -> Option<Working<'_>> {
+        let hash = hash(bytes);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(hash).then(|| Working { all: self, hash })
+    }
+}
+
+/// Work that ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Working<'a> {
+    all: &'a InProgress,
+    hash: Hash,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.hash);
     }
 }
 
@@ -155,6 +182,16 @@ mod tests {
         assert_eq!(answer(b"request", at(29)).as_deref(), Some(&b"answer"[..]));
         assert_eq!(answer(b"other", at(29)), None);
         assert_eq!(answer(b"request", at(100)), None);
+    }
+
+    #[test]
+    fn work_is_begun_again_when_it_ended() {
+        let all = InProgress::default();
+        let working = all.begin(b"a");
+        assert!(working.is_some() && all.begin(b"b").is_some());
+        assert!(all.begin(b"a").is_none());
+        drop(working);
+        assert!(all.begin(b"a").is_some());
     }
 
     #[test]

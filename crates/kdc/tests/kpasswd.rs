@@ -10,11 +10,12 @@
 mod client;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use client::{AES256, Held, PASSWORD, REALM, Realm};
 use kdc::{
-    Ends, Event, Kdc, LockoutPolicy, MemoryLockout, MemoryPasswords, PasswordRules, Settings,
+    Ends, Event, Kdc, LockoutPolicy, MemoryLockout, MemoryPasswords, PasswordRefused,
+    PasswordRules, Passwords, Settings,
 };
 use kerberos::crypto::{Key, KeyUsage};
 use kerberos::messages::{
@@ -22,6 +23,7 @@ use kerberos::messages::{
     ErrorCode, HostAddress, KerberosTime, KrbError, KrbPriv, NameType, PrincipalName, SecretBytes,
     TicketFlags,
 };
+use types::{Secret, SeededEntropy, Sid, Timestamp};
 
 const NEW: &str = "Better-Horse-2026";
 const RULES: PasswordRules = PasswordRules {
@@ -403,6 +405,67 @@ fn authenticator_and_message_belong_together_and_come_once() {
         (code, error.unwrap_err()),
         (AUTHENTICATION_ERROR, ErrorCode::KRB_AP_ERR_REPEAT)
     );
+}
+
+/// A directory that writes slowly: it says when it begins, and ends when it is told to.
+struct Slow {
+    began: mpsc::SyncSender<()>,
+    end: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Passwords for Slow {
+    fn change(&self, _: &Sid, _: &Secret<String>, _: Timestamp) -> Result<(), PasswordRefused> {
+        self.began.send(()).unwrap();
+        self.end.lock().unwrap().recv().unwrap();
+        Ok(())
+    }
+
+    fn set(
+        &self,
+        _: &Sid,
+        account: &Sid,
+        new: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<(), PasswordRefused> {
+        self.change(account, new, now)
+    }
+}
+
+#[test]
+fn who_asks_again_before_the_answer_is_there_is_not_told_of_a_replay() {
+    let mut realm = Realm::new();
+    let (began, has_begun) = mpsc::sync_channel(1);
+    let (let_end, end) = mpsc::sync_channel(1);
+    let slow = Slow {
+        began,
+        end: Mutex::new(end),
+    };
+    let settings = Settings::new(REALM, "CORP", "DC1");
+    let lockout = Arc::new(MemoryLockout::new(LockoutPolicy::default()));
+    realm.kdc = Kdc::new(settings, realm.accounts.clone(), lockout).with_passwords(Arc::new(slow));
+    let held = ticket(&mut realm, "testuser", PASSWORD);
+    let asked = request(&mut realm, &held, |_| {});
+    // The same AP-REQ with something else behind it, as by another connection.
+    let mut by_tcp = asked.bytes.clone();
+    *by_tcp.last_mut().unwrap() ^= 1;
+    let now = realm.now;
+    let answer = |kdc: &Kdc, bytes: &[u8]| {
+        let mut entropy = SeededEntropy::new(5);
+        kdc.answer_password(bytes, ends(), now, &mut entropy).reply
+    };
+    let first = std::thread::scope(|scope| {
+        let first = scope.spawn(|| answer(&realm.kdc, &asked.bytes));
+        has_begun.recv().unwrap();
+        let again = [&asked.bytes, &by_tcp].map(|bytes| answer(&realm.kdc, bytes));
+        let_end.send(()).unwrap();
+        assert_eq!(again, [None, None]);
+        first.join().unwrap()
+    });
+    assert!(first.is_some());
+    // Afterwards a retransmit gets the same answer, and the other one is a replay.
+    assert_eq!(answer(&realm.kdc, &asked.bytes), first);
+    assert_ne!(answer(&realm.kdc, &by_tcp), first);
+    assert_eq!(ask(&mut realm, &held, &asked).0, SUCCESS);
 }
 
 #[test]

@@ -55,6 +55,14 @@ impl Kdc {
                 events,
             };
         };
+        // A client that waited a second asks again, by TCP with another KRB-PRIV for the same AP-REQ. The first answer is
+        // its answer; a second one now could only be about a replay.
+        let Some(_working) = self.changing.begin(frame.ap_req) else {
+            return Answer {
+                reply: None,
+                events,
+            };
+        };
         // A datagram that is sent again must not meet its own replay, nor change anything twice.
         let hash = RequestHash::of(message);
         let kept = self.lookaside.answer(&hash, now);
