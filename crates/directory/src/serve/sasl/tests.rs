@@ -21,6 +21,8 @@ use crate::provision::{Plan, provision};
 use crate::serve::conversation::{Conversation, Step};
 use crate::serve::{Options, Server};
 
+mod rebind;
+
 const SEALED: GssFlags = GssFlags(GssFlags::INTEG.0 | GssFlags::CONF.0);
 const NO_FLAGS: GssFlags = GssFlags(0);
 const NO_BINDINGS: [u8; 16] = [0; 16];
