@@ -79,6 +79,7 @@ enum Command {
     Softkey(softkey::Command),
     Sync(sync::Command),
     Trust(trust::Command),
+    Unlock(signin::unlock::Command),
 }
 
 fn main() -> ExitCode {
@@ -111,6 +112,7 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
         Some(Command::Signin(command)) => signin::run(&command, shell),
         Some(Command::Softkey(command)) => softkey::run(command, shell),
         Some(Command::Sync(command)) => sync::run(command, shell),
+        Some(Command::Unlock(command)) => signin::unlock::run(&command, shell),
         Some(Command::Trust(command)) => trust::run(command, shell),
         None => {
             shell.line(Cli::command().render_long_help())?;

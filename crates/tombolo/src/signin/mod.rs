@@ -4,6 +4,7 @@ mod device;
 mod key;
 mod state;
 mod tickets;
+pub(crate) mod unlock;
 
 use std::path::PathBuf;
 
@@ -148,7 +149,7 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
         policy.nt_hash,
         &command.service,
     );
-    let cache = cache_path(command);
+    let cache = command.cache.clone().unwrap_or_else(cache_path);
     let mut report = Report {
         format: "tombolo-signin/1",
         user: signed.who.upn.clone(),
@@ -245,19 +246,15 @@ fn keep_offline(
     let sealed = new
         .seal(&secrets.first, &joined.device, policy, now, &mut OsEntropy)
         .map_err(|error| error.to_string())?;
-    let name = format!("offline-{}.cache", sealed.credential.short());
     state
-        .replace(&name, &sealed.bytes)
+        .keep_offline(&sealed)
         .map_err(|failure| failure.to_string())?;
     joined.device.wrote(sealed.credential, sealed.number);
     Ok(now.plus_seconds(policy.usable_for_s))
 }
 
 /// KRB5CCNAME where it names a file.
-fn cache_path(command: &Command) -> PathBuf {
-    if let Some(path) = &command.cache {
-        return path.clone();
-    }
+fn cache_path() -> PathBuf {
     if let Some(name) = environment("KRB5CCNAME") {
         let file = name.strip_prefix("FILE:").unwrap_or(&name);
         if !file.contains(':') {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use ::lab::KeyFileSeal;
 use workstation::joined::Joined;
+use workstation::offline::{OfflineCache, SealedCache};
 
-use crate::io::{Failure, OsEntropy, Tell, environment};
+use crate::io::{Failure, OsEntropy, Shell, Tell, environment};
 
 /// The directory of a device's state.
 pub(super) struct State {
@@ -15,6 +16,8 @@ pub(super) struct State {
 }
 
 const JOINED: &str = "device.sealed";
+const OFFLINE: &str = "offline-";
+const CACHE: &str = ".cache";
 const SEAL_KEY: &str = "seal.key";
 
 impl State {
@@ -49,8 +52,36 @@ impl State {
         self.replace(JOINED, &sealed)
     }
 
-    /// Replaces a file of the state.
-    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    /// Puts an offline cache in the place of the one before.
+    pub(super) fn keep_offline(&self, sealed: &SealedCache) -> Result<(), Failure> {
+        let name = format!("{OFFLINE}{}{CACHE}", sealed.credential.short());
+        self.replace(&name, &sealed.bytes)
+    }
+
+    /// The offline caches that can be read; what cannot is named and passed over.
+    pub(super) fn offline_caches(&self, shell: &Shell) -> Result<Vec<OfflineCache>, Failure> {
+        let what = || {
+            format!(
+                "the device's state in {} cannot be read",
+                self.folder.display()
+            )
+        };
+        let mut caches = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).tell(what())? {
+            let path = entry.tell(what())?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !name.starts_with(OFFLINE) || !name.ends_with(CACHE) {
+                continue;
+            }
+            match OfflineCache::read(&std::fs::read(&path).tell(what())?) {
+                Ok(cache) => caches.push(cache),
+                Err(error) => shell.note(format_args!("{}: {error}", path.display())),
+            }
+        }
+        Ok(caches)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         replace(&self.folder.join(name), bytes)
     }
 }

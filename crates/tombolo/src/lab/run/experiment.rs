@@ -78,10 +78,31 @@ pub(super) enum Attempt {
     Renew,
     /// The same, with the key removed between sign-in and renewal.
     RenewAfterKeyRemoval,
+    /// A sign-in; then the cloud is cut off, and another sign-in is tried.
+    SignInWithoutCloud,
+    /// A sign-in; then the cloud is cut off, and `tombolo unlock` is tried.
+    UnlockWithoutCloud,
+    /// The same with a copy of the offline cache from before the last one.
+    UnlockAnOldCopy,
+    /// The same in the state of another device.
+    UnlockOnAnotherDevice,
+}
+
+impl Attempt {
+    /// Whether it begins by cutting the cloud off after a good sign-in.
+    pub(super) fn is_without_cloud(self) -> bool {
+        matches!(
+            self,
+            Self::SignInWithoutCloud
+                | Self::UnlockWithoutCloud
+                | Self::UnlockAnOldCopy
+                | Self::UnlockOnAnotherDevice
+        )
+    }
 }
 
 /// The experiments that come with the program, by name.
-pub(super) const SHIPPED: [(&str, &str); 8] = [
+pub(super) const SHIPPED: [(&str, &str); 9] = [
     (
         "synced-entry",
         include_str!("../../../../../experiments/synced-entry.toml"),
@@ -113,6 +134,10 @@ pub(super) const SHIPPED: [(&str, &str); 8] = [
     (
         "removed-key",
         include_str!("../../../../../experiments/removed-key.toml"),
+    ),
+    (
+        "without-the-cloud",
+        include_str!("../../../../../experiments/without-the-cloud.toml"),
     ),
 ];
 

@@ -93,6 +93,9 @@ impl Stage {
         if attempt == Attempt::SignIn {
             return self.sign_in_by_command();
         }
+        if attempt.is_without_cloud() {
+            return self.without_cloud(attempt);
+        }
         let (joined, mut cloud) = self.device()?;
         let mut key = self.house.key().tell(UNUSABLE)?;
         let pin = self.house.pin().tell(UNUSABLE)?;
@@ -102,7 +105,7 @@ impl Stage {
             Err(error) => return Ok(refused_by_cloud(&error)),
         };
         match attempt {
-            Attempt::SignIn | Attempt::Exchange => self.exchange(&signed, |_| ()),
+            Attempt::Exchange => self.exchange(&signed, |_| ()),
             Attempt::ExchangeWithoutSessionKey => self.exchange(&signed, |held| {
                 let other = Key::generate(held.session.etype(), &mut OsEntropy);
                 held.session = other.map_or_else(|_| Arc::clone(&held.session), Arc::new);
@@ -122,7 +125,59 @@ impl Stage {
                     Err(error) => Ok(refused_by_cloud(&error)),
                 }
             }
+            Attempt::SignIn
+            | Attempt::SignInWithoutCloud
+            | Attempt::UnlockWithoutCloud
+            | Attempt::UnlockAnOldCopy
+            | Attempt::UnlockOnAnotherDevice => Err(Failure::new(UNUSABLE)),
         }
+    }
+
+    /// A good sign-in, then no cloud, then the attempt.
+    fn without_cloud(&self, attempt: Attempt) -> Result<Seen, Failure> {
+        let (signed_in, why) = self.sign_in_by_command()?;
+        if signed_in != "ticket" {
+            return Err(Failure::new(UNUSABLE).why(why));
+        }
+        let old = self.offline_cache()?;
+        let content = std::fs::read(&old).tell(UNUSABLE)?;
+        if attempt == Attempt::UnlockAnOldCopy {
+            self.sign_in_by_command()?;
+            std::fs::write(&old, content).tell(UNUSABLE)?;
+        }
+        self.house.cut_cloud().tell(UNUSABLE)?;
+        std::fs::remove_file(self.house.state().join("tickets")).tell(UNUSABLE)?;
+        if attempt == Attempt::SignInWithoutCloud {
+            let (seen, why) = self.sign_in_by_command()?;
+            return Ok(match why.contains("cannot be reached") {
+                true => ("the cloud cannot be reached".to_owned(), why),
+                false => (seen, why),
+            });
+        }
+        let state = match attempt {
+            Attempt::UnlockOnAnotherDevice => "another-workstation",
+            _ => "workstation",
+        };
+        let output = self
+            .command(["unlock", "--pin-file", "pin", "--state", state])?
+            .output()
+            .tell(UNUSABLE)?;
+        let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let has_ticket = self.house.state().join("tickets").exists();
+        Ok(match (output.status.success(), has_ticket) {
+            (true, true) => ("ticket".to_owned(), told),
+            (true, false) => ("unlocked, without a ticket".to_owned(), told),
+            (false, _) => ("refused by the device".to_owned(), told),
+        })
+    }
+
+    /// The one offline cache of the device.
+    fn offline_cache(&self) -> Result<std::path::PathBuf, Failure> {
+        let folder = self.house.state().join("workstation");
+        let entries = std::fs::read_dir(folder).tell(UNUSABLE)?.flatten();
+        let mut paths = entries.map(|entry| entry.path());
+        let cache = paths.find(|path| path.extension().is_some_and(|end| end == "cache"));
+        cache.ok_or_else(|| Failure::new(UNUSABLE).why("the sign-in kept no offline cache"))
     }
 
     fn sign_in_by_command(&self) -> Result<Seen, Failure> {
