@@ -29,6 +29,13 @@ impl State {
         };
         let what = || format!("the device's state in {} cannot be used", folder.display());
         std::fs::create_dir_all(&folder).tell(what())?;
+        if folder.join(JOINED).exists() && !folder.join(SEAL_KEY).exists() {
+            return Err(Failure::new(what())
+                .why(format!(
+                    "{SEAL_KEY} is gone, and nothing else opens {JOINED}"
+                ))
+                .next("bring it back, or join this device again with another --state"));
+        }
         let seal = KeyFileSeal::open(&folder.join(SEAL_KEY), &mut OsEntropy).tell(what())?;
         Ok(Self { folder, seal })
     }
