@@ -31,7 +31,7 @@ const fn package(name: &'static str, brings: Brings, needed_by: &'static str) ->
     }
 }
 
-const PACKAGES: [Package; 17] = [
+const PACKAGES: [Package; 18] = [
     package("gcc", Program("cc"), "everything"),
     package("g++", Program("g++"), "fuzz: libFuzzer's runtime"),
     package(
@@ -75,6 +75,11 @@ const PACKAGES: [Package; 17] = [
         "libapache2-mod-auth-gssapi",
         Library("apache2/modules/mod_auth_gssapi.so"),
         "conformance: a web server with tickets",
+    ),
+    package(
+        "chromium",
+        Program("chromium"),
+        "conformance: a browser on the sign-in page",
     ),
     package(
         "curl",
