@@ -126,6 +126,8 @@ pub struct Limits {
     pub requests: Option<Rate>,
     /// Requests of one address that carried no good token or pass; `None` for no limit.
     pub failures: Option<Rate>,
+    /// Sign-ins of applications that one address begins, since anybody may begin one; `None` for no limit.
+    pub begun: Option<Rate>,
 }
 
 impl Default for Limits {
@@ -142,6 +144,10 @@ impl Default for Limits {
             }),
             failures: Some(Rate {
                 burst: 30,
+                per_second: 1,
+            }),
+            begun: Some(Rate {
+                burst: 120,
                 per_second: 1,
             }),
         }

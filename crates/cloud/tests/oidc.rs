@@ -371,3 +371,17 @@ async fn a_device_without_a_browser_gets_tokens_when_its_code_was_typed() {
         "a code is typed once"
     );
 }
+
+#[tokio::test]
+async fn one_address_begins_only_so_many_sign_ins() {
+    let desk = Desk::new();
+    for _ in 0..120 {
+        assert_eq!(desk.authorize(CLIENT).await.status, StatusCode::OK);
+    }
+    assert_eq!(desk.authorize(CLIENT).await.status, StatusCode::BAD_REQUEST);
+    let request = axum::http::Request::post("/common/oauth2/v2.0/devicecode")
+        .body(axum::body::Body::from(format!("client_id={CLIENT}")))
+        .unwrap();
+    let begun = desk.house.send(request).await;
+    assert_eq!(begun.status, StatusCode::TOO_MANY_REQUESTS);
+}

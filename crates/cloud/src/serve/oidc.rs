@@ -70,6 +70,12 @@ pub(super) async fn token(State(cloud): State<Cloud>, parts: Parts, body: Bytes)
     params(("tenant" = String, Path)),
     responses((status = 200, body = DeviceAuthorization), (status = "4XX", body = TokenError)))]
 pub(super) async fn device_code(State(cloud): State<Cloud>, parts: Parts, body: Bytes) -> Response {
+    if let Err(seconds) = cloud.count_begun(&address(&parts)) {
+        return later(
+            "too many sign-ins were begun from here; come back later",
+            seconds,
+        );
+    }
     let form = Form::read(&body);
     answer(&cloud, &parts, move |cloud| {
         cloud.device_authorization(form.text("client_id"), form.text("scope"))
@@ -85,15 +91,7 @@ pub(super) async fn answer<T: Serialize + Send + 'static>(
 ) -> Response {
     let address = address(parts);
     if let Err(seconds) = cloud.may_try(&address) {
-        let error = TokenError {
-            error: "temporarily_unavailable".to_owned(),
-            error_description: "too many refused requests; come back later".to_owned(),
-            suberror: None,
-        };
-        let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
-        let seconds = HeaderValue::from(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-        return response;
+        return later("too many refused requests; come back later", seconds);
     }
     let worker = cloud.clone();
     match tokio::task::spawn_blocking(move || work(&worker)).await {
@@ -101,6 +99,18 @@ pub(super) async fn answer<T: Serialize + Send + 'static>(
         Ok(Err(error)) => refused(cloud, &address, &error),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn later(why: &str, seconds: u64) -> Response {
+    let error = TokenError {
+        error: "temporarily_unavailable".to_owned(),
+        error_description: why.to_owned(),
+        suberror: None,
+    };
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
+    let seconds = HeaderValue::from(seconds);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
 }
 
 fn refused(cloud: &Cloud, address: &str, error: &ApplicationError) -> Response {

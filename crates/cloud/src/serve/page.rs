@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cloud_api::Base64Url;
 use cloud_api::prt::{FidoAssertion, TokenError};
@@ -28,12 +28,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 #[utoipa::path(get, path = "/{tenant}/oauth2/v2.0/authorize", tag = "applications", security(()),
     params(("tenant" = String, Path)),
     responses((status = 200, description = "the page"), (status = 400, description = "a page that says why not")))]
-pub(super) async fn authorize(State(cloud): State<Cloud>, uri: Uri) -> Response {
-    let query = Form::read(uri.query().unwrap_or_default().as_bytes());
+pub(super) async fn authorize(State(cloud): State<Cloud>, parts: Parts) -> Response {
+    let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
     let request = match Authorization::read(|name| query.get(name)) {
         Ok(request) => request,
         Err(why) => return refused(&why),
     };
+    if cloud.count_begun(&address(&parts)).is_err() {
+        return refused("too many sign-ins were begun from here; come back later");
+    }
     let client = request.client_id.clone();
     match cloud.begin_authorization(request) {
         Some(id) => page(StatusCode::OK, &sign_in(&id, &client, "")),

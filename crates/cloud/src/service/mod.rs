@@ -74,6 +74,7 @@ struct Inner {
     compatibility: Compatibility,
     requests: Option<Mutex<Buckets>>,
     failures: Option<Mutex<Buckets>>,
+    begun: Option<Mutex<Buckets>>,
     nonces: Nonces,
     keys: TenantKeys,
     applications: oidc::Applications,
@@ -131,6 +132,7 @@ impl Cloud {
             entropy: Mutex::new(entropy),
             requests: buckets(limits.requests),
             failures: buckets(limits.failures),
+            begun: buckets(limits.begun),
             limits,
             compatibility,
             keys: TenantKeys::default(),
@@ -184,6 +186,13 @@ impl Cloud {
     pub(crate) fn may_try(&self, address: &str) -> Result<(), u64> {
         with_buckets(self.0.failures.as_ref(), |buckets| {
             buckets.look(address, self.now())
+        })
+    }
+
+    /// Counts a sign-in of an application that an address begins; `Err` says in how many seconds it may again.
+    pub(crate) fn count_begun(&self, address: &str) -> Result<(), u64> {
+        with_buckets(self.0.begun.as_ref(), |buckets| {
+            buckets.take(address, self.now())
         })
     }
 
