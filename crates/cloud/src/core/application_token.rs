@@ -3,14 +3,13 @@
 //! A refresh token works once. Each one names its family and generation, so that a stolen one that is used beside the
 //! rightful one ends the whole family (RFC 9700 section 4.14.2).
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use cloud_api::Base64Url;
 use cloud_api::prt::TokenError;
 use serde::{Deserialize, Serialize};
 use types::{Entropy, Guid, Secret, Timestamp};
 
 use super::refusal::SignInError;
+use super::sealed_text::SealedText;
 
 /// Seconds after the user's touch until a family ends.
 pub(crate) const FAMILY_S: i64 = 24 * 3600;
@@ -33,9 +32,10 @@ pub(crate) struct Proof {
     pub(crate) signed_in: Timestamp,
 }
 
-const PREFIX: &str = "app.";
-const PURPOSE: &[u8] = b"tombolo application refresh token";
-const NONCE_LENGTH: usize = 12;
+const TEXT: SealedText = SealedText {
+    prefix: "app.",
+    purpose: b"tombolo application refresh token",
+};
 
 impl ApplicationToken {
     pub(crate) fn ends(&self) -> Timestamp {
@@ -43,33 +43,11 @@ impl ApplicationToken {
     }
 
     pub(crate) fn seal(&self, key: &Secret<[u8; 32]>, entropy: &mut dyn Entropy) -> Option<String> {
-        let plain = serde_json::to_vec(self).ok()?;
-        let mut nonce = [0; NONCE_LENGTH];
-        entropy.fill(&mut nonce);
-        let payload = Payload {
-            msg: &plain,
-            aad: PURPOSE,
-        };
-        let sealed = Aes256Gcm::new(key.expose().into())
-            .encrypt(&Nonce::from(nonce), payload)
-            .ok()?;
-        Some(format!(
-            "{PREFIX}{}",
-            Base64Url([&nonce[..], &sealed].concat())
-        ))
+        TEXT.seal(&serde_json::to_vec(self).ok()?, key, entropy)
     }
 
     pub(crate) fn open(text: &str, key: &Secret<[u8; 32]>) -> Option<Self> {
-        let octets = Base64Url::parse(text.strip_prefix(PREFIX)?).ok()?;
-        let (nonce, sealed) = octets.0.split_first_chunk::<NONCE_LENGTH>()?;
-        let payload = Payload {
-            msg: sealed,
-            aad: PURPOSE,
-        };
-        let plain = Aes256Gcm::new(key.expose().into())
-            .decrypt(&Nonce::from(*nonce), payload)
-            .ok()?;
-        serde_json::from_slice(&plain).ok()
+        serde_json::from_slice(&TEXT.open(text, key)?).ok()
     }
 }
 

@@ -18,5 +18,6 @@ pub(crate) mod policy;
 pub(crate) mod primary_token;
 pub(crate) mod rate;
 pub(crate) mod refusal;
+mod sealed_text;
 pub(crate) mod token;
 pub(crate) mod wrapping;

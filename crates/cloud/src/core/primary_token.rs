@@ -3,14 +3,14 @@
 //! A token costs no row, so a sign-in costs no more than its line in the audit log. What it says is looked up again each
 //! time that it is used: a user, device or key that is gone or disabled ends it at once.
 
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use cloud_api::Base64Url;
 use cloud_api::session::SessionKey;
 use keycred::KeyUsage;
 use serde::{Deserialize, Serialize};
 use types::{Entropy, Guid, Secret, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
+
+use super::sealed_text::SealedText;
 
 /// Seconds until a token that nobody renews ends.
 pub(crate) const LIFETIME_S: i64 = 14 * 24 * 3600;
@@ -100,9 +100,10 @@ impl Drop for Content {
     }
 }
 
-const PREFIX: &str = "1.";
-const PURPOSE: &[u8] = b"tombolo primary refresh token";
-const NONCE_LENGTH: usize = 12;
+const TEXT: SealedText = SealedText {
+    prefix: "1.",
+    purpose: b"tombolo primary refresh token",
+};
 
 impl PrimaryToken {
     /// As the device keeps it. There is a dot in it, without which some clients take it for something else.
@@ -117,31 +118,12 @@ impl PrimaryToken {
             expires: self.expires,
         };
         let plain = Zeroizing::new(serde_json::to_vec(&content).ok()?);
-        let mut nonce = [0; NONCE_LENGTH];
-        entropy.fill(&mut nonce);
-        let payload = Payload {
-            msg: &plain,
-            aad: PURPOSE,
-        };
-        let sealed = Aes256Gcm::new(key.expose().into())
-            .encrypt(&Nonce::from(nonce), payload)
-            .ok()?;
-        let octets = [&nonce[..], &sealed].concat();
-        Some(format!("{PREFIX}{}", Base64Url(octets)))
+        TEXT.seal(&plain, key, entropy)
     }
 
     /// Reads what [`PrimaryToken::seal`] gave.
     pub(crate) fn open(text: &str, key: &Secret<[u8; 32]>) -> Option<Self> {
-        let octets = Base64Url::parse(text.strip_prefix(PREFIX)?).ok()?;
-        let (nonce, sealed) = octets.0.split_first_chunk::<NONCE_LENGTH>()?;
-        let payload = Payload {
-            msg: sealed,
-            aad: PURPOSE,
-        };
-        let plain = Aes256Gcm::new(key.expose().into())
-            .decrypt(&Nonce::from(*nonce), payload)
-            .ok()?;
-        let plain = Zeroizing::new(plain);
+        let plain = TEXT.open(text, key)?;
         let content: Content = serde_json::from_slice(&plain).ok()?;
         let octets: &[u8; 32] = content.session.as_bytes().try_into().ok()?;
         Some(Self {

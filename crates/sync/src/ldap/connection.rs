@@ -193,6 +193,28 @@ impl Connection {
         }
     }
 
+    /// Everything below `base` that the filter finds.
+    pub fn find_all(
+        &mut self,
+        base: &str,
+        filter: &str,
+        attributes: &[&str],
+    ) -> Result<Vec<Entry>, ConnectorError> {
+        let query = Query {
+            base,
+            scope: Scope::Subtree,
+            filter,
+            attributes,
+            deleted: false,
+        };
+        let mut found = Vec::new();
+        self.search(query, &mut |entry| {
+            found.push(entry);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// The error comes with whether any entry was handed on.
     fn search_once(
         &mut self,

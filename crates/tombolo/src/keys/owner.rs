@@ -3,7 +3,7 @@
 use keycred::{Blob, DnBinary, KeyCredential};
 use serde::Serialize;
 use sync::connector::{Anchor, Permission, Value};
-use sync::ldap::{Connection, Entry, Query, Scope, ldap_escape};
+use sync::ldap::{Connection, Entry, ldap_escape};
 use types::{Dn, Guid, Sid};
 
 use crate::io::{Failure, unreachable};
@@ -197,21 +197,9 @@ fn search(
     filter: &str,
     what: &str,
 ) -> Result<Vec<Entry>, Failure> {
-    let query = Query {
-        base,
-        scope: Scope::Subtree,
-        filter,
-        attributes: &WANTED,
-        deleted: false,
-    };
-    let mut found = Vec::new();
     connection
-        .search(query, &mut |entry| {
-            found.push(entry);
-            Ok(())
-        })
-        .map_err(unreachable(what))?;
-    Ok(found)
+        .find_all(base, filter, &WANTED)
+        .map_err(unreachable(what))
 }
 
 /// One value in the words of a plan. A value that cannot be read is a key as well, and can be revoked.

@@ -108,10 +108,7 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
     // What this device has seen of time is kept, so that a clock that is set back later buys nothing.
     unlocked.record.last_seen = unlocked.record.last_seen.max(now);
     keep(&state, &mut joined, &cache, &unlocked, &output)?;
-    let Notice::ClockWentBack { by_s } = match unlocked.notices.first() {
-        Some(notice) => *notice,
-        None => Notice::ClockWentBack { by_s: 0 },
-    };
+    let mut notices = unlocked.notices.iter();
     let report = Report {
         format: "tombolo-unlock/1",
         user: unlocked.record.user.to_string(),
@@ -120,7 +117,7 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
         ticket_ends: ends,
         cache: ends.map(|_| path),
         nt_hash: unlocked.record.nt_hash.is_some(),
-        clock_went_back_s: (by_s > 0).then_some(by_s),
+        clock_went_back_s: notices.next().map(|Notice::ClockWentBack { by_s }| *by_s),
     };
     tell(&report, command.json, shell)
 }

@@ -2,7 +2,7 @@
 
 use cloud_api::trust::KerberosServer;
 use serde::Serialize;
-use sync::ldap::{Connection, Entry, Query, Scope, ldap_escape};
+use sync::ldap::{Connection, Entry, ldap_escape};
 use types::{Dn, Guid, Sid, Timestamp};
 
 use super::names::{self, ALLOWED, DENIED, LINK, NUMBER, VERSION};
@@ -237,21 +237,9 @@ pub(super) fn search(
     filter: &str,
     attributes: &[&str],
 ) -> Result<Vec<Entry>, Failure> {
-    let query = Query {
-        base,
-        scope: Scope::Subtree,
-        filter,
-        attributes,
-        deleted: false,
-    };
-    let mut found = Vec::new();
     connection
-        .search(query, &mut |entry| {
-            found.push(entry);
-            Ok(())
-        })
-        .map_err(unreachable(WHAT))?;
-    Ok(found)
+        .find_all(base, filter, attributes)
+        .map_err(unreachable(WHAT))
 }
 
 /// A number of 32 bits, which AD writes with a sign.
