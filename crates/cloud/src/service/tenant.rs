@@ -1,6 +1,5 @@
-//! The tenant itself: origins, policy, epoch, audit log.
+//! The tenant itself: origins, policy, epoch.
 
-use cloud_api::audit::AuditRecord;
 use cloud_api::policy::Fido2Policy;
 
 use super::Cloud;
@@ -29,11 +28,11 @@ impl Cloud {
             }
             Store::put_origins(db, origins)?;
             let target = tenant.id.to_string();
-            Store::append_audit(
+            self.tell(
                 db,
                 now,
                 "setOrigins",
-                &caller.to_string(),
+                caller,
                 &target,
                 &origins.join(" "),
             )
@@ -70,11 +69,11 @@ impl Cloud {
                 policy.attestation_roots.len()
             );
             let target = self.0.tenant_id.to_string();
-            Store::append_audit(
+            self.tell(
                 db,
                 now,
                 "changePolicy",
-                &caller.to_string(),
+                caller,
                 &target,
                 &detail,
             )?;
@@ -90,19 +89,7 @@ impl Cloud {
         self.store().write(|db| {
             Store::put_epoch(db, epoch)?;
             let target = self.0.tenant_id.to_string();
-            Store::append_audit(db, now, "resetFeed", &caller.to_string(), &target, "")
+            self.tell(db, now, "resetFeed", caller, &target, "")
         })
-    }
-
-    /// Up to `count` audit records, newest first, older than `before`.
-    pub fn audit(
-        &self,
-        caller: &Caller,
-        before: Option<u64>,
-        count: u16,
-    ) -> Result<Vec<AuditRecord>, Error> {
-        caller.must_administer()?;
-        self.store()
-            .read(|db| Store::audit_before(db, before, count))
     }
 }

@@ -59,11 +59,11 @@ impl Cloud {
             let seq = Store::append_change(db, change)?;
             Store::insert_user(db, &row, seq)?;
             let target = row.id.to_string();
-            Store::append_audit(
+            self.tell(
                 db,
                 row.created,
                 "createUser",
-                &caller.to_string(),
+                caller,
                 &target,
                 &row.user_principal_name,
             )
@@ -116,11 +116,11 @@ impl Cloud {
             if new != old {
                 Store::touch(db, change)?;
                 let detail = differences(&old, &new);
-                Store::append_audit(
+                self.tell(
                     db,
                     now,
                     "updateUser",
-                    &caller.to_string(),
+                    caller,
                     &id.to_string(),
                     &detail,
                 )?;
@@ -139,11 +139,11 @@ impl Cloud {
             Store::bury_user(db, id, now)?;
             Store::touch(db, change)?;
             Store::forget_the_gone(db, now)?;
-            Store::append_audit(
+            self.tell(
                 db,
                 now,
                 "deleteUser",
-                &caller.to_string(),
+                caller,
                 &id.to_string(),
                 &old.user_principal_name,
             )
