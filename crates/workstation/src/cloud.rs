@@ -174,6 +174,7 @@ mod tests {
                 error: error.to_owned(),
                 error_description: String::new(),
                 suberror: suberror.map(str::to_owned),
+                claims: None,
             }))
         };
         for (error, fate) in [

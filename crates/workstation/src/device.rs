@@ -77,9 +77,11 @@ impl Device {
         *newest = number.max(*newest);
     }
 
-    /// Forgets a credential whose cache was destroyed; nothing that was written under it opens again.
+    /// Outdates whatever was written for a credential, so that no copy of its cache opens again. Seal the device before the
+    /// file goes.
     pub fn destroyed(&mut self, credential: CredentialTag) {
-        self.newest.insert(credential, u64::MAX);
+        let number = self.next_number(&credential);
+        self.newest.insert(credential, number);
     }
 
     /// The device as sealed bytes.

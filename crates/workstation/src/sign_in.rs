@@ -19,11 +19,14 @@ use ctap::hmac_secret::{Outputs, Salts};
 use ctap::webauthn::{self, Authentication, AuthenticationOptions};
 use data_encoding::BASE64;
 use kerberos::crypto::{EncryptionType, Key};
+use sha2::{Digest, Sha256};
 use types::{Entropy, Secret, Timestamp};
 
 use crate::cloud::{self, Cloud, CloudError};
+use crate::connection::Attempt;
 use crate::joined::Joined;
 use crate::offline::{PrimaryRefreshToken, Salt};
+use crate::signature;
 use crate::tickets::{PartialTicket, PartialTicketError};
 
 /// This program's name towards the cloud.
@@ -37,6 +40,8 @@ pub struct SignIn {
     pub prt: PrimaryRefreshToken,
     /// Who it is, as the cloud tells it.
     pub who: IdClaims,
+    /// The public key of the security key, as the cloud knows it (COSE key); only from a sign-in by one.
+    pub credential_public_key: Option<Vec<u8>>,
     /// The ticket for the ground, or why there is none.
     pub ticket: Result<PartialTicket, NoPartialTicket>,
 }
@@ -48,6 +53,28 @@ pub struct Touch {
     pub credential_id: Vec<u8>,
     /// The outputs for the salts, where the key has hmac-secret.
     pub secrets: Option<Outputs>,
+    /// Authenticator data and client data hash, which the key signed.
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Touch {
+    /// Takes an assertion apart.
+    fn of(signed: Authentication) -> Self {
+        let assertion = signed.assertion;
+        let hash = Sha256::digest(&signed.client_data_json);
+        Self {
+            credential_id: assertion.credential_id,
+            secrets: signed.secrets,
+            signed: [&assertion.auth_data.raw[..], &hash].concat(),
+            signature: assertion.signature,
+        }
+    }
+
+    /// Whether the key that was touched is the one of a public key (COSE key), and signed this touch.
+    pub fn is_signed_by(&self, public_key: &[u8]) -> bool {
+        signature::is_signed_by(public_key, &self.signed, &self.signature)
+    }
 }
 
 /// Why there is no ticket for the ground. The sign-in itself is good.
@@ -72,6 +99,14 @@ pub enum SignInError {
     /// The cloud.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// The cloud, after the key had signed.
+    #[error("{error}")]
+    AfterTouch {
+        /// The credential that signed.
+        credential_id: Vec<u8>,
+        /// What the cloud said.
+        error: CloudError,
+    },
     /// The security key.
     #[error("security key: {0}")]
     Key(#[from] ctap::Error),
@@ -81,6 +116,17 @@ pub enum SignInError {
     /// A text of the cloud does not open.
     #[error("the cloud's answer does not open: {0}")]
     Jose(#[from] JoseError),
+}
+
+impl SignInError {
+    /// What it says about the connection, and about whoever signs in.
+    pub fn attempt(&self) -> Attempt {
+        match self {
+            Self::Cloud(error) | Self::AfterTouch { error, .. } => error.attempt(),
+            // A text that does not open is not of the cloud that gave the session key.
+            Self::Key(_) | Self::NoCredential(_) | Self::Jose(_) => Attempt::Unreachable,
+        }
+    }
 }
 
 /// Signs in with a security key. `salts` are those of the offline cache; a key without hmac-secret signs in all the same.
@@ -96,7 +142,7 @@ pub fn sign_in<S: Read + Write>(
     let signed = sign(joined, key, pin, nonce.as_bytes(), Vec::new(), salts)?;
     let assertion = FidoAssertion {
         rp_id: joined.rp_id.clone(),
-        client_data_json: Base64Url(signed.client_data_json),
+        client_data_json: Base64Url(signed.client_data_json.clone()),
         authenticator_data: Base64Url(signed.assertion.auth_data.raw.clone()),
         signature: Base64Url(signed.assertion.signature.clone()),
         user_handle: signed
@@ -105,13 +151,13 @@ pub fn sign_in<S: Read + Write>(
             .as_ref()
             .map(|user| Base64Url(user.id.clone())),
     };
-    let credential_id = signed.assertion.credential_id.clone();
+    let touch = Touch::of(signed);
     let request = TokenRequest {
         client_id: CLIENT_ID.to_owned(),
         request_nonce: nonce,
         scope: SCOPE.to_owned(),
         grant_type: GRANT_JWT.to_owned(),
-        assertion: Some(assertion.to_text(&credential_id)?),
+        assertion: Some(assertion.to_text(&touch.credential_id)?),
         ..TokenRequest::default()
     };
     let header = Header {
@@ -126,16 +172,17 @@ pub fn sign_in<S: Read + Write>(
         .sign(signing_input.as_bytes())
         .map_err(CloudError::from)?;
     let text = Jws::text(&signing_input, &signature);
-    let answer: TokenAnswer = cloud::json(&cloud::token_endpoint(cloud, form(&text))?)?;
+    let answer = cloud::token_endpoint(cloud, form(&text));
+    let answer = answer.and_then(|answer| cloud::json::<TokenAnswer>(&answer));
+    let answer = answer.map_err(|error| SignInError::AfterTouch {
+        credential_id: touch.credential_id.clone(),
+        error,
+    })?;
     let wrapped = answer.session_key_jwe.as_deref().unwrap_or_default();
     let session = joined
         .keys
         .open_session_key(wrapped)
         .map_err(CloudError::from)?;
-    let touch = Touch {
-        credential_id,
-        secrets: signed.secrets,
-    };
     Ok((signed_in(answer, session)?, touch))
 }
 
@@ -151,10 +198,7 @@ pub fn touch<S: Read + Write>(
 ) -> Result<Touch, SignInError> {
     let salts = Salts::one(*salt.octets());
     let signed = sign(joined, key, pin, challenge, allow, Some(salts))?;
-    Ok(Touch {
-        credential_id: signed.assertion.credential_id,
-        secrets: signed.secrets,
-    })
+    Ok(Touch::of(signed))
 }
 
 fn sign<S: Read + Write>(
@@ -236,6 +280,7 @@ fn signed_in(answer: TokenAnswer, session: SessionKey) -> Result<SignIn, SignInE
             expires: Timestamp::from_unix_seconds(expires),
         },
         who,
+        credential_public_key: answer.credential_public_key.map(|key| key.0),
     })
 }
 

@@ -133,6 +133,31 @@ impl Credentials {
         )?)
     }
 
+    /// From an entry of a credential cache.
+    pub fn of_credential(kept: &Credential) -> Result<Self, ClientError> {
+        let time = |at: Timestamp| (at.unix_seconds() != 0).then(|| KerberosTime::new(at));
+        Ok(Self {
+            client: kept.client.clone(),
+            ticket: Ticket::from_der(&kept.ticket)?,
+            session: Arc::new(kept.key.to_key(None)?),
+            part: EncKdcRepPart {
+                key: kept.key.clone(),
+                last_req: Vec::new(),
+                nonce: 0,
+                key_expiration: None,
+                flags: kept.flags,
+                authtime: KerberosTime::new(kept.authtime),
+                starttime: time(kept.starttime),
+                endtime: KerberosTime::new(kept.endtime),
+                renew_till: time(kept.renew_till),
+                srealm: kept.server.realm.clone(),
+                sname: kept.server.name.clone(),
+                caddr: None,
+                encrypted_pa_data: None,
+            },
+        })
+    }
+
     /// As a credential cache keeps it.
     pub fn to_credential(&self) -> Result<Credential, ClientError> {
         let part = &self.part;

@@ -18,10 +18,12 @@ mod key;
 mod record;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 pub use file::{NewCache, Notice, OfflineCache, Refused, SealedCache, Unlocked, Unsealable};
 pub use header::{CredentialTag, Header, Salt};
 pub use record::{NtHash, PrimaryRefreshToken, Record, User};
+pub use touched::TouchedKey;
 
 /// The bytes are no offline cache.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

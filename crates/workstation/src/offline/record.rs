@@ -57,7 +57,7 @@ pub struct Record {
 const DEPTH_MAX: usize = 8;
 
 impl Record {
-    pub(super) fn to_cbor(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn to_cbor(&self) -> Zeroizing<Vec<u8>> {
         self.stored(self.nt_hash.as_ref())
     }
 
@@ -88,7 +88,7 @@ impl Record {
         plain
     }
 
-    pub(super) fn from_cbor(plain: &[u8]) -> Option<Self> {
+    pub(crate) fn from_cbor(plain: &[u8]) -> Option<Self> {
         let mut stored: Stored =
             ciborium::de::from_reader_with_recursion_limit(plain, DEPTH_MAX).ok()?;
         Some(Self {
