@@ -61,6 +61,7 @@ fn make_credential() -> MakeCredential {
         exclude: Vec::new(),
         resident_key: true,
         hmac_secret: true,
+        salts: None,
         cred_protect: None,
         proof: None,
     }

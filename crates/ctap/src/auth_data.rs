@@ -88,6 +88,11 @@ impl AuthData {
         self.flags & USER_VERIFIED != 0
     }
 
+    /// Whether the key vouches for a touch.
+    pub fn is_user_present(&self) -> bool {
+        self.flags & USER_PRESENT != 0
+    }
+
     /// Whether the key says that the new credential can do hmac-secret.
     pub fn has_hmac_secret(&self) -> Result<bool, Malformed> {
         Ok(self
@@ -99,6 +104,11 @@ impl AuthData {
     /// The encrypted hmac-secret outputs of an assertion.
     pub fn hmac_secret_output(&self) -> Result<Option<Vec<u8>>, Malformed> {
         self.extension_fields()?.bytes("hmac-secret")
+    }
+
+    /// The encrypted outputs that came with a registration (hmac-secret-mc).
+    pub fn hmac_secret_mc_output(&self) -> Result<Option<Vec<u8>>, Malformed> {
+        self.extension_fields()?.bytes("hmac-secret-mc")
     }
 
     /// The protection level that the key gave the new credential.

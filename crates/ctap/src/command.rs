@@ -6,7 +6,7 @@ use crate::auth_data::AuthData;
 use crate::cbor::{self, Fields};
 use crate::error::Malformed;
 use crate::hmac_secret::SealedSalts;
-use crate::pin::PinProof;
+use crate::pin::{PinProof, PinProtocol};
 
 types::open_enum! {
     /// The first byte of each request (CTAP 2.1, section 6).
@@ -69,7 +69,7 @@ pub struct RelyingParty {
 }
 
 /// An account at a relying party.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// The user handle: up to 64 bytes that say nothing about the person.
     pub id: Vec<u8>,
@@ -77,6 +77,17 @@ pub struct User {
     pub name: Option<String>,
     /// The person's name.
     pub display_name: Option<String>,
+}
+
+impl std::fmt::Display for User {
+    /// The best name that the key told: account, person, or the handle.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.name.as_ref().or(self.display_name.as_ref()) {
+            Some(name) => f.write_str(name),
+            None if self.id.is_empty() => f.write_str("an account without a name"),
+            None => f.write_str(&data_encoding::HEXLOWER.encode(&self.id)),
+        }
+    }
 }
 
 /// What the key tells of a credential's owner to whom.
@@ -107,10 +118,41 @@ pub struct MakeCredential {
     pub resident_key: bool,
     /// Whether it can compute secrets from salts.
     pub hmac_secret: bool,
+    /// Salts whose secrets come with the registration; only for keys with hmac-secret-mc.
+    pub salts: Option<SealedSalts>,
     /// Its protection level.
     pub cred_protect: Option<CredProtect>,
     /// Proof of the PIN token over `client_data_hash`.
     pub proof: Option<PinProof>,
+}
+
+impl MakeCredential {
+    /// A request that asks for a touch and can register nothing: its proof is empty.
+    pub(crate) fn touch_alone() -> Self {
+        const NAME: &str = "touch.invalid";
+        Self {
+            client_data_hash: [0; 32],
+            rp: RelyingParty {
+                id: NAME.to_owned(),
+                name: None,
+            },
+            user: User {
+                id: vec![1],
+                name: Some(NAME.to_owned()),
+                display_name: None,
+            },
+            algorithms: vec![Algorithm::ES256],
+            exclude: Vec::new(),
+            resident_key: false,
+            hmac_secret: false,
+            salts: None,
+            cred_protect: None,
+            proof: Some(PinProof {
+                protocol: PinProtocol::One,
+                tag: Vec::new(),
+            }),
+        }
+    }
 }
 
 impl Request for MakeCredential {
@@ -135,6 +177,7 @@ impl Request for MakeCredential {
         let extensions = cbor::map([
             ("hmac-secret", self.hmac_secret.then_some(Value::Bool(true))),
             ("credProtect", level.map(Value::from)),
+            ("hmac-secret-mc", self.salts.as_ref().map(SealedSalts::to_cbor)),
         ]);
         let rp = cbor::map([
             ("id", Some(Value::from(self.rp.id.as_str()))),
@@ -398,7 +441,7 @@ pub(crate) fn credential_id_of(descriptor: Value) -> Result<Vec<u8>, Malformed> 
     fields.require("id", "a byte string", |value| value.into_bytes().ok())
 }
 
-fn user_to_cbor(user: &User) -> Value {
+pub(crate) fn user_to_cbor(user: &User) -> Value {
     cbor::map([
         ("id", Some(Value::from(user.id.clone()))),
         ("name", user.name.as_deref().map(Value::from)),

@@ -1,6 +1,5 @@
-//! authenticatorCredentialManagement (CTAP 2.1, section 6.8): listing and deleting what a key holds.
-//!
-//! Deliberately absent: updateUserInformation.
+//! authenticatorCredentialManagement (CTAP 2.1, section 6.8): listing, renaming and deleting what
+//! a key holds.
 
 use ciborium::Value;
 
@@ -20,6 +19,7 @@ types::open_enum! {
         ENUMERATE_CREDENTIALS_BEGIN = 0x04,
         ENUMERATE_CREDENTIALS_GET_NEXT = 0x05,
         DELETE_CREDENTIAL = 0x06,
+        UPDATE_USER_INFORMATION = 0x07,
     }
 }
 
@@ -165,6 +165,11 @@ management_request!(
     DeleteCredential -> (), |_body: &[u8]| Ok(())
 );
 
+management_request!(
+    /// Writes other names to a credential.
+    UpdateUser -> (), |_body: &[u8]| Ok(())
+);
+
 impl GetMetadata {
     /// With the proof that it needs.
     pub fn new(token: &PinToken) -> Self {
@@ -204,6 +209,21 @@ impl DeleteCredential {
         let parameters = cbor::map([(2, Some(command::descriptor(credential_id)))]);
         Self(Call::proven(
             SubCommand::DELETE_CREDENTIAL,
+            Some(parameters),
+            token,
+        ))
+    }
+}
+
+impl UpdateUser {
+    /// With the proof that it needs. The key refuses another user handle than the credential's own.
+    pub fn new(token: &PinToken, credential_id: &[u8], user: &User) -> Self {
+        let parameters = cbor::map([
+            (2, Some(command::descriptor(credential_id))),
+            (3, Some(command::user_to_cbor(user))),
+        ]);
+        Self(Call::proven(
+            SubCommand::UPDATE_USER_INFORMATION,
             Some(parameters),
             token,
         ))

@@ -1,6 +1,7 @@
 //! What can go wrong, and whose fault it is.
 
 use crate::hid;
+use crate::iso7816;
 use crate::pin::InvalidPin;
 use crate::status::Status;
 
@@ -17,15 +18,46 @@ pub enum Error {
     /// The CTAPHID layer failed.
     #[error(transparent)]
     Hid(#[from] hid::Error),
+    /// The card on a reader.
+    #[error(transparent)]
+    Card(#[from] iso7816::Error),
+    /// The PIN was refused, or may not be tried any more.
+    #[error("{words}{tries}", words = .status.words(), tries = tries(*.left))]
+    PinRefused {
+        /// What the key said.
+        status: Status,
+        /// Tries left before the PIN is blocked for good, where the key tells.
+        left: Option<u32>,
+    },
+    /// The key is gone: it was unplugged, taken off the reader, or its program has ended.
+    #[error("the security key was removed; insert it and try again")]
+    Removed,
+    /// The key says nothing, not even that it is busy.
+    #[error("the security key does not answer; remove it, insert it and try again")]
+    Silent,
     /// The stream to the key broke.
     #[error("the connection to the security key broke: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// The PIN cannot be sent at all.
     #[error(transparent)]
     Pin(#[from] InvalidPin),
     /// The request needs something that this key does not have.
     #[error("the security key does not support {0}; its getInfo does not list it")]
     Unsupported(&'static str),
+    /// The request is longer than the key takes.
+    #[error("the request has {length} bytes, but the security key takes {longest}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The longest that the key takes.
+        longest: usize,
+    },
+    /// The key signed, but not what was asked for.
+    #[error("the security key's answer is not the one asked for: {0}")]
+    Unproven(&'static str),
+    /// Several accounts fit, and none of them was chosen.
+    #[error("the security key holds several accounts ({}), and none of them was chosen", .0.join(", "))]
+    NotChosen(Vec<String>),
     /// The caller asked for something that contradicts itself.
     #[error("{0}")]
     Caller(&'static str),
@@ -38,9 +70,32 @@ impl Error {
     /// The status byte, where the key itself refused.
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Status(status) => Some(*status),
+            Self::Status(status) | Self::PinRefused { status, .. } => Some(*status),
             _ => None,
         }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::UnexpectedEof
+            | ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected => Self::Removed,
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::Silent,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+fn tries(left: Option<u32>) -> String {
+    match left {
+        None | Some(0) => String::new(),
+        Some(1) => " (one try is left)".to_owned(),
+        Some(left) => format!(" ({left} tries are left)"),
     }
 }
 

@@ -26,6 +26,12 @@ pub struct Info {
     pub options: Vec<(String, bool)>,
     /// Longest message that the key takes; CTAP's own default where it is silent.
     pub message_length_max: u32,
+    /// Most credentials that one list may hold, where the key says so.
+    pub credentials_in_list_max: Option<u32>,
+    /// Longest credential id that the key takes, where it says so.
+    pub credential_id_length_max: Option<u32>,
+    /// How the key can be reached, such as `usb` and `nfc`; empty where it does not say.
+    pub transports: Vec<String>,
     /// The PIN protocols that both sides know, in the key's order of preference.
     pub pin_protocols: Vec<PinProtocol>,
     /// Signature algorithms, in the key's order of preference.
@@ -47,6 +53,9 @@ impl Info {
             aaguid: [0; 16],
             options: Vec::new(),
             message_length_max: 1024,
+            credentials_in_list_max: None,
+            credential_id_length_max: None,
+            transports: Vec::new(),
             pin_protocols: Vec::new(),
             algorithms: Vec::new(),
             pin_length_min: 4,
@@ -66,6 +75,14 @@ impl Info {
     /// Whether the key lists an extension.
     pub fn has_extension(&self, name: &str) -> bool {
         self.extensions.iter().any(|extension| extension == name)
+    }
+
+    /// Whether the key knows authenticatorSelection, which came with CTAP 2.1.
+    pub fn knows_selection(&self) -> bool {
+        let is_later = |version: &String| {
+            version.starts_with("FIDO_2_") && !["FIDO_2_0", "FIDO_2_1_PRE"].contains(&&**version)
+        };
+        self.versions.iter().any(is_later)
     }
 
     /// Whether a PIN is set; `None` where the key cannot have one.
@@ -100,6 +117,11 @@ impl Request for GetInfo {
             message_length_max: fields.number(5)?.unwrap_or(1024),
             pin_protocols: fields
                 .read(6, "a list of numbers", protocols)?
+                .unwrap_or_default(),
+            credentials_in_list_max: fields.number(7)?,
+            credential_id_length_max: fields.number(8)?,
+            transports: fields
+                .read(9, "a list of texts", texts)?
                 .unwrap_or_default(),
             algorithms: fields
                 .read(0x0A, "a list of algorithms", algorithms)?

@@ -4,6 +4,8 @@
 //! without, so the same salt gives two unrelated outputs. Whoever stores something under an output must
 //! store beside it whether the user was verified.
 //!
+//! hmac-secret-mc (CTAP 2.2, section 12.8) is the same exchange at registration, which saves a touch; few keys have it.
+//!
 //! Salts travel **raw**. The WebAuthn `prf` extension hashes its input with a prefix first, which keeps
 //! web pages away from these outputs; this crate never applies that hash.
 
@@ -14,6 +16,11 @@ use zeroize::Zeroize;
 use crate::cbor;
 use crate::error::{Error, Malformed};
 use crate::pin::{PinProtocol, PublicPoint, SharedSecret};
+
+/// The extension's name in getInfo.
+pub const NAME: &str = "hmac-secret";
+/// The name of the same exchange at registration.
+pub const NAME_MC: &str = "hmac-secret-mc";
 
 /// One salt or two; the second is there for rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

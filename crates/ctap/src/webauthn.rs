@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 
+use crate::auth_data::AuthData;
 use crate::client::Client;
 use crate::command::{
     Algorithm, Assertion, CredProtect, GetAssertion, MakeCredential, RelyingParty, User,
@@ -59,6 +60,17 @@ pub fn register<S: Read + Write>(
     options: &RegistrationOptions,
     pin: Option<&Pin>,
 ) -> Result<Registration, Error> {
+    let (registration, _) = register_with_secrets(client, options, None, pin)?;
+    Ok(registration)
+}
+
+/// The same, and the secrets of `salts` with the same touch where the key has hmac-secret-mc.
+pub fn register_with_secrets<S: Read + Write>(
+    client: &mut Client<S>,
+    options: &RegistrationOptions,
+    salts: Option<Salts>,
+    pin: Option<&Pin>,
+) -> Result<(Registration, Option<Outputs>), Error> {
     check_origin(&options.origin, &options.rp.id)?;
     let pin = verification(options.user_verification, pin)?;
     let client_data_json = client_data("webauthn.create", &options.challenge, &options.origin);
@@ -70,16 +82,27 @@ pub fn register<S: Read + Write>(
         exclude: options.exclude.clone(),
         resident_key: options.resident_key,
         hmac_secret: options.hmac_secret,
+        salts: None,
         cred_protect: options.cred_protect,
         proof: None,
     };
-    let attestation = client.make_credential(request, pin)?;
-    Ok(Registration {
+    let (attestation, secrets) = client.make_credential_with_secrets(request, salts, pin)?;
+    check_answer(
+        &attestation.auth_data,
+        &options.rp.id,
+        options.user_verification,
+    )?;
+    let transports = match client.info().transports.as_slice() {
+        [] => vec!["usb".to_owned()],
+        told => told.to_vec(),
+    };
+    let registration = Registration {
         credential_id: attestation.credential_id().to_vec(),
         attestation_object: attestation.to_attestation_object(),
         client_data_json,
-        transports: vec!["usb".to_owned()],
-    })
+        transports,
+    };
+    Ok((registration, secrets))
 }
 
 /// What a relying party asks of a sign-in.
@@ -128,6 +151,13 @@ pub fn authenticate<S: Read + Write>(
         proof: None,
     };
     let assertions = client.get_assertions(request, options.salts, pin)?;
+    for (assertion, _) in &assertions {
+        check_answer(
+            &assertion.auth_data,
+            &options.rp_id,
+            options.user_verification,
+        )?;
+    }
     Ok(assertions
         .into_iter()
         .map(|(assertion, secrets)| Authentication {
@@ -136,6 +166,26 @@ pub fn authenticate<S: Read + Write>(
             secrets,
         })
         .collect())
+}
+
+/// Runs a sign-in ceremony for one account. Where the key holds several, the client's attendant says which.
+pub fn authenticate_one<S: Read + Write>(
+    client: &mut Client<S>,
+    options: &AuthenticationOptions,
+    pin: Option<&Pin>,
+) -> Result<Authentication, Error> {
+    let mut signed = authenticate(client, options, pin)?;
+    let accounts: Vec<User> = signed
+        .iter()
+        .map(|one| one.assertion.user.clone().unwrap_or_default())
+        .collect();
+    let chosen = client.choose(&accounts);
+    match chosen.filter(|number| *number < signed.len()) {
+        Some(number) => Ok(signed.swap_remove(number)),
+        None => Err(Error::NotChosen(
+            accounts.iter().map(ToString::to_string).collect(),
+        )),
+    }
 }
 
 /// The client data of WebAuthn level 3, section 5.8.1.1, in the order of its limited verification.
@@ -173,6 +223,21 @@ fn verification(wanted: bool, pin: Option<&Pin>) -> Result<Option<&Pin>, Error> 
         (true, Some(pin)) => Ok(Some(pin)),
         (false, _) => Ok(None),
     }
+}
+
+/// What was asked for is never inferred: a credential has one secret with user verification and another one without,
+/// so an answer that lacks the flag must not pass for one that has it.
+fn check_answer(data: &AuthData, rp_id: &str, user_verification: bool) -> Result<(), Error> {
+    if data.rp_id_hash != <[u8; 32]>::from(Sha256::digest(rp_id)) {
+        return Err(Error::Unproven("it is for another relying party"));
+    }
+    if !data.is_user_present() {
+        return Err(Error::Unproven("nobody touched the key"));
+    }
+    if user_verification && !data.is_user_verified() {
+        return Err(Error::Unproven("the user was not verified"));
+    }
+    Ok(())
 }
 
 /// A client must not sign for a relying party that the page does not belong to (WebAuthn level 3,

@@ -18,7 +18,7 @@ use crate::attestation::{self, Attestation, AttestationAuthority};
 use crate::environment::{Environment, Wire};
 use crate::store::{StateError, Store};
 use crate::touch::Touch;
-use crate::{AAGUID, Error};
+use crate::{AAGUID, Error, without};
 
 /// Wrong PINs that a key forgives.
 const PIN_TRIES: u8 = 8;
@@ -36,6 +36,7 @@ pub struct Options {
     entropy: Box<dyn Entropy>,
     touch: Touch,
     attestation: Option<Attestation>,
+    has_hmac_secret: bool,
 }
 
 impl Options {
@@ -46,6 +47,16 @@ impl Options {
             entropy,
             touch: Touch::Auto,
             attestation: None,
+            has_hmac_secret: true,
+        }
+    }
+
+    /// As a key that does not know hmac-secret: it signs in, and cannot unlock anything without the cloud.
+    #[must_use]
+    pub fn without_hmac_secret(self) -> Self {
+        Self {
+            has_hmac_secret: false,
+            ..self
         }
     }
 
@@ -88,6 +99,7 @@ struct Shared {
     idle: Condvar,
     channels: AtomicU32,
     attestation_root: Vec<u8>,
+    has_hmac_secret: bool,
 }
 
 struct Core {
@@ -118,6 +130,7 @@ impl Softkey {
             entropy,
             touch,
             attestation,
+            has_hmac_secret,
         } = options;
         let mut environment = Environment::new(store, clock, entropy, touch);
         prepare_attestation(&mut environment, attestation)?;
@@ -129,6 +142,7 @@ impl Softkey {
             idle: Condvar::new(),
             channels: AtomicU32::new(1),
             attestation_root,
+            has_hmac_secret,
         })))
     }
 
@@ -204,6 +218,17 @@ impl Softkey {
 
     /// Answers one CTAP2 request. The answer is given after the state is on disk.
     pub(crate) fn answer(&self, request: &Message, wire: &Arc<dyn Wire>) -> Vec<u8> {
+        if self.0.has_hmac_secret {
+            return self.answer_all(request, wire);
+        }
+        let heard = Message {
+            payload: without::request(&request.payload),
+            ..*request
+        };
+        without::reply(&request.payload, self.answer_all(&heard, wire))
+    }
+
+    fn answer_all(&self, request: &Message, wire: &Arc<dyn Wire>) -> Vec<u8> {
         let busy = || keepalive(request.channel, &**wire);
         self.with_core(busy, |core| {
             core.environment.wire = Some(Arc::clone(wire));

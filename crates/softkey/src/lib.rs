@@ -3,7 +3,8 @@
 //! The authenticator is `opensk`; this crate gives it a state file that survives a kill at any moment
 //! ([`Softkey::open`]), a batch attestation with a certificate that names this model ([`Attestation`]),
 //! a touch ([`Touch`]), and the wire: raw 64-byte CTAPHID reports over any stream
-//! ([`Softkey::serve`], [`Server`]) or without one ([`Softkey::connect`]).
+//! ([`Softkey::serve`], [`Server`]) or without one ([`Softkey::connect`]), and ISO 7816 for a virtual smart-card reader
+//! ([`Softkey::serve_reader`]).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -20,15 +21,17 @@
 //! ```
 //!
 //! **A key for laboratories and tests.** Its secrets lie unencrypted in a file; whoever copies the file
-//! has the key. Deliberately absent: U2F, built-in user verification, NFC.
+//! has the key. Deliberately absent: U2F, built-in user verification.
 
 mod attestation;
 mod environment;
 mod key;
 mod loopback;
+mod reader;
 mod serve;
 mod store;
 mod touch;
+mod without;
 
 pub use attestation::{Attestation, AttestationAuthority, AttestationError};
 pub use key::{Options, Softkey, Summary};

@@ -190,6 +190,11 @@ fn pins_are_set_changed_and_counted() {
         .token(&pin("pässwört"), Permissions::GET_ASSERTION, Some(RP_ID))
         .unwrap();
     assert_eq!(client.pin_retries().unwrap().left, 8);
+    let left = wrong(&mut client).unwrap_err().to_string();
+    assert!(left.contains("7 tries are left"), "{left}");
+    client
+        .token(&pin("pässwört"), Permissions::GET_ASSERTION, Some(RP_ID))
+        .unwrap();
     for _ in 0..8 {
         key.replug();
         assert!(wrong(&mut client).is_err());
@@ -227,6 +232,124 @@ fn credentials_are_listed_deleted_and_excluded() {
         .unwrap();
     let left = client.credentials(&pin("123456")).unwrap();
     assert_eq!(left[0].1[0].id, first.credential_id());
+}
+
+#[test]
+fn names_of_a_credential_are_changed() {
+    let (_key, mut client) = key_with_pin();
+    let made = register(&mut client, "testuser");
+    register(&mut client, "ada");
+    let user = ctap::command::User {
+        id: b"testuser".to_vec(),
+        name: Some("renamed@contoso.com".to_owned()),
+        display_name: Some("Renamed User".to_owned()),
+    };
+    let id = made.credential_id();
+    client.update_user(&pin("123456"), id, &user).unwrap();
+    let inventory = client.credentials(&pin("123456")).unwrap();
+    let named = inventory[0].1.iter().find(|one| one.id == id).unwrap();
+    assert_eq!(named.user, user);
+    let stranger = ctap::command::User {
+        id: b"somebody else".to_vec(),
+        ..user
+    };
+    let refused = client.update_user(&pin("123456"), id, &stranger);
+    assert_eq!(refused.unwrap_err().status(), Some(Status::INVALID_PARAMETER));
+    let metadata = client.metadata(&pin("123456")).unwrap();
+    assert_eq!((metadata.stored, metadata.room), (2, 148));
+}
+
+#[test]
+fn a_full_inventory_comes_back_in_long_replies() {
+    let (_key, mut client) = key_with_pin();
+    for number in 0..20 {
+        register(&mut client, &format!("{number:063}"));
+    }
+    let inventory = client.credentials(&pin("123456")).unwrap();
+    let [(party, credentials)] = &inventory[..] else {
+        panic!("one relying party is expected")
+    };
+    assert_eq!((party.id.as_str(), credentials.len()), (RP_ID, 20));
+    assert!(credentials.iter().all(|one| one.user.id.len() == 63));
+    let all = client.get_assertions(assertion(), Some(SALTS), Some(&pin("123456")));
+    let all = all.unwrap();
+    assert_eq!(all.len(), 20);
+    let distinct: std::collections::BTreeSet<_> = all
+        .iter()
+        .map(|(_, secrets)| *secrets.as_ref().unwrap().first.expose())
+        .collect();
+    assert_eq!(distinct.len(), 20, "each account has secrets of its own");
+}
+
+#[test]
+fn a_key_without_hmac_secret_says_so_and_signs_all_the_same() {
+    let key = softkey::Softkey::in_memory(common::options(1).without_hmac_secret()).unwrap();
+    let mut client = client(&key);
+    assert!(!client.info().has_extension("hmac-secret"));
+    assert!(client.info().has_extension("credProtect"));
+    client.set_pin(None, &pin("123456")).unwrap();
+    let refused = client.make_credential(request("testuser"), Some(&pin("123456")));
+    assert!(matches!(refused, Err(Error::Unsupported("hmac-secret"))));
+    // A platform that asks nevertheless is not heard.
+    let mut asking = request("testuser");
+    let token = client
+        .token(&pin("123456"), Permissions::MAKE_CREDENTIAL, Some(RP_ID))
+        .unwrap();
+    asking.proof = Some(token.prove(&asking.client_data_hash));
+    let made = client.call(&asking).unwrap();
+    assert_eq!(made.auth_data.has_hmac_secret(), Ok(false));
+    let mut signing = assertion();
+    let shared = client.agree().unwrap();
+    let sealed = SALTS.seal(&shared, &mut types::SeededEntropy::new(3));
+    signing.salts = Some(sealed.unwrap());
+    let signed = client.call(&signing).unwrap();
+    assert_eq!(signed.auth_data.hmac_secret_output(), Ok(None));
+    let with = client.get_assertions(assertion(), Some(SALTS), Some(&pin("123456")));
+    assert!(matches!(with, Err(Error::Unsupported("hmac-secret"))));
+}
+
+/// systemd #31443: enrolled with user verification, unlocked without, and the disk stayed shut.
+#[test]
+fn an_unlock_never_goes_without_the_verification_of_its_enrolment() {
+    let (_key, mut client) = key_with_pin();
+    register(&mut client, "testuser");
+    let (enrolled, _) = secrets(&mut client, Some(&pin("123456")));
+    let (unverified, _) = secrets(&mut client, None);
+    assert_ne!(enrolled, unverified, "the pitfall");
+    let options = AuthenticationOptions {
+        rp_id: RP_ID.to_owned(),
+        challenge: vec![1],
+        origin: "https://login.contoso.com".to_owned(),
+        allow: Vec::new(),
+        user_verification: true,
+        salts: Some(SALTS),
+    };
+    // Without a PIN nothing is asked of the key, so nothing can come back that lacks the flag.
+    let refused = webauthn::authenticate_one(&mut client, &options, None);
+    assert!(matches!(refused, Err(Error::Caller(_))));
+    let signed = webauthn::authenticate_one(&mut client, &options, Some(&pin("123456"))).unwrap();
+    assert_eq!(*signed.secrets.unwrap().first.expose(), enrolled);
+}
+
+#[test]
+fn long_lists_of_credentials_are_asked_in_parts() {
+    let (_key, mut client) = key_with_pin();
+    let made = register(&mut client, "testuser");
+    let most = client.info().credentials_in_list_max;
+    let most = usize::try_from(most.unwrap_or(8)).unwrap();
+    for (strangers, place) in [(most, 0), (3 * most, 2 * most), (3 * most, 3 * most)] {
+        let mut signing = assertion();
+        signing.allow = vec![vec![7; 64]; strangers];
+        signing.allow.insert(place, made.credential_id().to_vec());
+        let signed = client.get_assertions(signing, Some(SALTS), Some(&pin("123456")));
+        let (signed, secrets) = signed.unwrap().remove(0);
+        assert_eq!(signed.credential_id, made.credential_id());
+        assert!(signed.auth_data.is_user_verified() && secrets.is_some());
+    }
+    let mut signing = assertion();
+    signing.allow = vec![vec![7; 64]; 3 * most];
+    let none = client.get_assertions(signing, None, Some(&pin("123456")));
+    refused(none, Status::NO_CREDENTIALS);
 }
 
 #[test]

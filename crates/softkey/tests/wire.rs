@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use common::{key, options, pin, register, secrets};
-use ctap::hid::{Channel, Command, KeepaliveStatus, Message, Report};
+use ctap::attendant::Attendant;
+use ctap::hid::{Channel, Command, Message, Report};
 use ctap::{Client, Status};
 use proptest::prelude::*;
 use softkey::{Answer, Server, Softkey, Touch};
@@ -66,15 +67,67 @@ fn a_touch_is_awaited_and_announced() {
     let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
     let server = serve(&key);
     let mut client = connect(&server, 2);
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let notice = Arc::clone(&seen);
-    client.on_keepalive(move |status| notice.lock().unwrap().push(status));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    client.attend(Told(Arc::clone(&told)));
     let mut request = common::request("testuser");
     request.resident_key = false;
     client.make_credential(request.clone(), None).unwrap();
-    assert_eq!(*seen.lock().unwrap(), [KeepaliveStatus::UP_NEEDED; 2]);
+    assert_eq!(*told.lock().unwrap(), ["touch", "over"]);
     let declined = client.make_credential(request, None).unwrap_err();
     assert_eq!(declined.status(), Some(Status::OPERATION_DENIED));
+}
+
+/// What a person would see.
+struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+impl Attendant for Told {
+    fn touch_wanted(&mut self) {
+        self.0.lock().unwrap().push("touch");
+    }
+
+    fn touch_over(&mut self) {
+        self.0.lock().unwrap().push("over");
+    }
+}
+
+/// Has had enough at the first sign of life.
+struct Impatient;
+
+impl Attendant for Impatient {
+    fn gives_up(&mut self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn who_gives_up_is_let_go_and_the_key_is_free_again() {
+    let touch = Touch::Ask(Box::new(|_| Answer::NotYet));
+    let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
+    let server = serve(&key);
+    let mut client = connect(&server, 2);
+    client.attend(Impatient);
+    for _ in 0..3 {
+        let cancelled = client.select().unwrap_err();
+        assert_eq!(cancelled.status(), Some(Status::KEEPALIVE_CANCEL));
+    }
+    client.refresh_info().unwrap();
+}
+
+#[test]
+fn a_key_that_is_removed_during_the_touch_is_said_to_be() {
+    let (asked, is_asked) = mpsc::channel();
+    let touch = Touch::Ask(Box::new(move |_| {
+        asked.send(()).unwrap_or_default();
+        Answer::NotYet
+    }));
+    let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
+    let server = serve(&key);
+    let mut client = connect(&server, 2);
+    let waiting = thread::spawn(move || client.select());
+    is_asked.recv().unwrap();
+    drop(server);
+    let removed = waiting.join().unwrap().unwrap_err();
+    assert!(matches!(removed, ctap::Error::Removed), "{removed}");
 }
 
 #[test]

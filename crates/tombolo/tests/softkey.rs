@@ -92,6 +92,7 @@ fn register(client: &mut Client<TcpStream>, number: u64) -> Result<(), ctap::Err
         exclude: Vec::new(),
         resident_key: true,
         hmac_secret: true,
+        salts: None,
         cred_protect: None,
         proof: None,
     };

@@ -1,16 +1,19 @@
 //! CTAPHID (CTAP 2.1, section 11.2): messages cut into reports of 64 bytes, for both ends of the wire.
 //!
 //! [`packet`] is one report, [`assembler`] puts reports together, [`device`] is the key's end with its
-//! channels, and [`Message::to_reports`] cuts a message up again.
+//! channels, and [`Message::to_reports`] cuts a message up again. [`descriptor`] tells a security key from other
+//! devices.
 //!
 //! Deliberately absent: timers. A half message costs its sender's own connection and nobody else; the
 //! 100 ms rule of some keys makes them fail on busy machines.
 
 pub mod assembler;
+pub mod descriptor;
 pub mod device;
 pub mod packet;
 
 pub use assembler::{Assembler, Fault};
+pub use descriptor::{Interface, fido_interface};
 pub use device::{Device, Event, Identity};
 pub use packet::{Message, Packet};
 
@@ -66,6 +69,27 @@ types::open_enum! {
     }
 }
 
+impl ErrorCode {
+    /// What happened and what to do next.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CHANNEL_BUSY => {
+                "another program is using the key; end that first, or wait until it is done"
+            }
+            Self::INVALID_CHANNEL => {
+                "the key does not know this conversation; it was removed and inserted meanwhile, so try again"
+            }
+            Self::MSG_TIMEOUT => "a message came too slowly; try again",
+            Self::LOCK_REQUIRED => "another program has locked the key; wait until it is done",
+            Self::INVALID_CMD => "the key does not know that command",
+            Self::INVALID_LEN | Self::INVALID_PAR | Self::INVALID_SEQ => {
+                "the key could not read the message; try again"
+            }
+            _ => "the key reports a fault of its own; remove it and insert it",
+        }
+    }
+}
+
 types::open_enum! {
     /// Why a reply takes its time (CTAP 2.1, section 11.2.9.1.7).
     pub struct KeepaliveStatus(u8) {
@@ -95,7 +119,7 @@ pub enum Error {
         length: usize,
     },
     /// The key sent an ERROR message.
-    #[error("the security key reports a transport error: {0}")]
+    #[error("the security key reports a transport error, {0}: {words}", words = .0.words())]
     Device(ErrorCode),
     /// The key broke the rules of the transport.
     #[error("the security key broke the CTAPHID rules: {0}")]

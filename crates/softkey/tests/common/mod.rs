@@ -63,6 +63,7 @@ pub(crate) fn request(user: &str) -> MakeCredential {
         exclude: Vec::new(),
         resident_key: true,
         hmac_secret: true,
+        salts: None,
         cred_protect: None,
         proof: None,
     }
