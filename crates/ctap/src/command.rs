@@ -177,7 +177,10 @@ impl Request for MakeCredential {
         let extensions = cbor::map([
             ("hmac-secret", self.hmac_secret.then_some(Value::Bool(true))),
             ("credProtect", level.map(Value::from)),
-            ("hmac-secret-mc", self.salts.as_ref().map(SealedSalts::to_cbor)),
+            (
+                "hmac-secret-mc",
+                self.salts.as_ref().map(SealedSalts::to_cbor),
+            ),
         ]);
         let rp = cbor::map([
             ("id", Some(Value::from(self.rp.id.as_str()))),

@@ -71,9 +71,13 @@ impl Status {
                 "not allowed now; a reset works only in the first seconds after plugging in"
             }
             Self::PIN_INVALID => "the PIN is wrong",
-            Self::PIN_BLOCKED => "the PIN is blocked after too many wrong ones; only a reset, which deletes all credentials, makes the key usable again",
+            Self::PIN_BLOCKED => {
+                "the PIN is blocked after too many wrong ones; only a reset, which deletes all credentials, makes the key usable again"
+            }
             Self::PIN_AUTH_INVALID => "the proof of the PIN or of a salt does not verify",
-            Self::PIN_AUTH_BLOCKED => "three wrong PINs in a row; remove the key and insert it before the next try",
+            Self::PIN_AUTH_BLOCKED => {
+                "three wrong PINs in a row; remove the key and insert it before the next try"
+            }
             Self::PIN_NOT_SET => "the key has no PIN yet; set one first",
             Self::PUAT_REQUIRED => "the key wants its PIN for this",
             Self::PIN_POLICY_VIOLATION => "the new PIN is too short or not allowed by the key",

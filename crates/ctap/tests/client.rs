@@ -33,9 +33,15 @@ fn a_person_is_told_to_touch_when_the_key_waits_and_not_before() {
     let done = || Say::Reply(vec![]);
     check(vec![done()], &[]);
     check(vec![Say::Busy, Say::Busy, done()], &[]);
-    check(vec![Say::Busy, Say::TouchMe, Say::TouchMe, Say::Busy, done()], &["touch", "over"]);
+    check(
+        vec![Say::Busy, Say::TouchMe, Say::TouchMe, Say::Busy, done()],
+        &["touch", "over"],
+    );
     check(vec![Say::TouchMe, Say::Gone], &["touch", "over"]);
-    check(vec![Say::TouchMe, Say::Refuse(Status::OPERATION_DENIED)], &["touch", "over"]);
+    check(
+        vec![Say::TouchMe, Say::Refuse(Status::OPERATION_DENIED)],
+        &["touch", "over"],
+    );
 }
 
 #[test]
@@ -61,11 +67,20 @@ fn every_end_of_a_wait_has_words() {
     };
     check(&[Say::TouchMe, Say::Gone], "was removed");
     check(&[Say::TouchMe, Say::Nothing], "does not answer");
-    check(&[Say::Refuse(Status::USER_ACTION_TIMEOUT)], "nobody touched");
+    check(
+        &[Say::Refuse(Status::USER_ACTION_TIMEOUT)],
+        "nobody touched",
+    );
     check(&[Say::Refuse(Status::OPERATION_DENIED)], "declined");
     check(&[Say::Refuse(Status::NO_CREDENTIALS)], "no credential");
-    check(&[Say::TransportError(ErrorCode::CHANNEL_BUSY)], "another program");
-    check(&[Say::TransportError(ErrorCode::INVALID_CHANNEL)], "try again");
+    check(
+        &[Say::TransportError(ErrorCode::CHANNEL_BUSY)],
+        "another program",
+    );
+    check(
+        &[Say::TransportError(ErrorCode::INVALID_CHANNEL)],
+        "try again",
+    );
 }
 
 #[test]
@@ -244,7 +259,10 @@ fn requests_that_the_key_cannot_take_are_not_sent() {
         proof: None,
     };
     let refused = client.call(&request).unwrap_err();
-    assert!(matches!(refused, Error::TooLong { longest: 1024, .. }), "{refused}");
+    assert!(
+        matches!(refused, Error::TooLong { longest: 1024, .. }),
+        "{refused}"
+    );
     let stream = client.into_stream();
     assert_eq!(stream.requests.lock().unwrap().len(), 1, "getInfo alone");
 }

@@ -87,12 +87,18 @@ fn a_card_that_waits_is_asked_again_and_can_be_told_to_stop() {
 fn answers_that_break_the_rules_end_the_exchange() {
     let check = |answers: &[&[u8]], expect: Error| {
         let mut exchange = Exchange::new(vec![0x04]);
-        let outcomes: Vec<_> = answers.iter().map(|answer| exchange.receive(answer)).collect();
+        let outcomes: Vec<_> = answers
+            .iter()
+            .map(|answer| exchange.receive(answer))
+            .collect();
         assert_eq!(outcomes.last().unwrap().clone().unwrap_err(), expect);
     };
     check(&[&[]], Error::Short(0));
     check(&[&[0x90]], Error::Short(1));
-    check(&[&[0x6D, 0x00]], Error::Refused(StatusWord::WRONG_INSTRUCTION));
+    check(
+        &[&[0x6D, 0x00]],
+        Error::Refused(StatusWord::WRONG_INSTRUCTION),
+    );
     check(&[&[0x61, 0x10], &[0x61, 0x10]], Error::Endless);
     let piece = [&[7; 256][..], &[0x61, 0x00]].concat();
     check(&vec![&piece[..]; 30], Error::Endless);
@@ -107,7 +113,11 @@ fn answers_that_break_the_rules_end_the_exchange() {
 fn a_reader_that_breaks_the_rules_is_turned_away() {
     let mut card = Echo(Applet::default(), |request: &[u8]| request.to_vec());
     let mut check = |command: &[u8], expect: u16| {
-        assert_eq!(word(&card.transmit(command).unwrap()).0, expect, "{command:02x?}");
+        assert_eq!(
+            word(&card.transmit(command).unwrap()).0,
+            expect,
+            "{command:02x?}"
+        );
     };
     // Nothing before the selection.
     check(&[0x80, 0x10, 0, 0, 1, 4, 0], 0x6985);

@@ -37,6 +37,8 @@ pub(crate) struct Environment {
     randomness: Randomness,
     touch: Touch,
     waits: u32,
+    /// Nobody touched the key in time, which `opensk` has no word for.
+    pub(crate) is_too_late: bool,
     customization: CustomizationImpl,
 }
 
@@ -61,6 +63,7 @@ impl Environment {
             randomness: Randomness(entropy),
             touch,
             waits: 0,
+            is_too_late: false,
             customization,
         }
     }
@@ -139,12 +142,13 @@ impl UserPresence for Environment {
         let answer = self.touch.wait(patience);
         self.waits += 1;
         let cancelled = self.wire.as_ref().is_some_and(|wire| wire.is_cancelled());
+        self.is_too_late = answer == Answer::NotYet && !cancelled && self.waits >= WAITS_MAX;
         let outcome = match answer {
             _ if cancelled => Err(UserPresenceError::Canceled),
             Answer::Touched => Ok(()),
             Answer::Declined => Err(UserPresenceError::Declined),
             // `opensk` asks again after a time-out, by its clock; a virtual clock may stand still.
-            Answer::NotYet if self.waits >= WAITS_MAX => Err(UserPresenceError::Declined),
+            Answer::NotYet if self.is_too_late => Err(UserPresenceError::Declined),
             Answer::NotYet => Err(UserPresenceError::Timeout),
         };
         Ok((outcome, RecvStatus::Timeout))

@@ -51,11 +51,11 @@ impl Options {
         }
     }
 
-    /// As a key that does not know hmac-secret: it signs in, and cannot unlock anything without the cloud.
+    /// Whether the key knows hmac-secret. Without it it signs in, and cannot unlock anything without the cloud.
     #[must_use]
-    pub fn without_hmac_secret(self) -> Self {
+    pub fn hmac_secret(self, has_hmac_secret: bool) -> Self {
         Self {
-            has_hmac_secret: false,
+            has_hmac_secret,
             ..self
         }
     }
@@ -282,6 +282,10 @@ impl Core {
             self.environment.store.entries = before;
             self.state = CtapState::new(&mut self.environment);
             return vec![byte(Ctap2StatusCode::CTAP2_ERR_VENDOR_INTERNAL_ERROR)];
+        };
+        let reply = match std::mem::take(&mut self.environment.is_too_late) {
+            true => vec![byte(Ctap2StatusCode::CTAP2_ERR_USER_ACTION_TIMEOUT)],
+            false => reply,
         };
         if self.environment.store.entries == before {
             return reply;

@@ -254,7 +254,10 @@ fn names_of_a_credential_are_changed() {
         ..user
     };
     let refused = client.update_user(&pin("123456"), id, &stranger);
-    assert_eq!(refused.unwrap_err().status(), Some(Status::INVALID_PARAMETER));
+    assert_eq!(
+        refused.unwrap_err().status(),
+        Some(Status::INVALID_PARAMETER)
+    );
     let metadata = client.metadata(&pin("123456")).unwrap();
     assert_eq!((metadata.stored, metadata.room), (2, 148));
 }
@@ -283,7 +286,7 @@ fn a_full_inventory_comes_back_in_long_replies() {
 
 #[test]
 fn a_key_without_hmac_secret_says_so_and_signs_all_the_same() {
-    let key = softkey::Softkey::in_memory(common::options(1).without_hmac_secret()).unwrap();
+    let key = softkey::Softkey::in_memory(common::options(1).hmac_secret(false)).unwrap();
     let mut client = client(&key);
     assert!(!client.info().has_extension("hmac-secret"));
     assert!(client.info().has_extension("credProtect"));

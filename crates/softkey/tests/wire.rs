@@ -101,7 +101,11 @@ impl Attendant for Impatient {
 
 #[test]
 fn who_gives_up_is_let_go_and_the_key_is_free_again() {
-    let touch = Touch::Ask(Box::new(|_| Answer::NotYet));
+    let (_nobody, finger) = mpsc::channel::<()>();
+    let touch = Touch::Ask(Box::new(move |patience| {
+        drop(finger.recv_timeout(patience));
+        Answer::NotYet
+    }));
     let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
     let server = serve(&key);
     let mut client = connect(&server, 2);
@@ -114,10 +118,20 @@ fn who_gives_up_is_let_go_and_the_key_is_free_again() {
 }
 
 #[test]
+fn a_touch_that_never_comes_is_a_time_out_and_no_refusal() {
+    let touch = Touch::Ask(Box::new(|_| Answer::NotYet));
+    let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
+    let late = common::client(&key).select().unwrap_err();
+    assert_eq!(late.status(), Some(Status::USER_ACTION_TIMEOUT));
+}
+
+#[test]
 fn a_key_that_is_removed_during_the_touch_is_said_to_be() {
     let (asked, is_asked) = mpsc::channel();
-    let touch = Touch::Ask(Box::new(move |_| {
+    let (_nobody, finger) = mpsc::channel::<()>();
+    let touch = Touch::Ask(Box::new(move |patience| {
         asked.send(()).unwrap_or_default();
+        drop(finger.recv_timeout(patience));
         Answer::NotYet
     }));
     let key = Softkey::in_memory(options(1).touch(touch)).unwrap();

@@ -211,7 +211,15 @@ mod tests {
     #[test]
     fn cuts_and_oddities_are_none() {
         for hex in [
-            "", "01", "0201", "02010203", "fe", "fe02", "0701020304", "06d0f10901", "b4b4b4",
+            "",
+            "01",
+            "0201",
+            "02010203",
+            "fe",
+            "fe02",
+            "0701020304",
+            "06d0f10901",
+            "b4b4b4",
         ] {
             check(hex, None);
         }
@@ -220,10 +228,7 @@ mod tests {
         check(&format!("fe02001122 {COMMON}"), KEY);
         // The stack of global items is bounded, and the page comes back from it.
         check(&("a4".repeat(1000) + COMMON), KEY);
-        check(
-            "06d0f1a40501b40901a10175089540810295409102c0",
-            KEY,
-        );
+        check("06d0f1a40501b40901a10175089540810295409102c0", KEY);
         // Lengths that would overflow end at the largest number.
         let huge = Interface {
             input_length: u32::MAX.div_ceil(8),

@@ -86,9 +86,7 @@ impl Scripted {
         let message = match say {
             Say::Busy => Message::keepalive(channel, KeepaliveStatus::PROCESSING),
             Say::TouchMe => Message::keepalive(channel, KeepaliveStatus::UP_NEEDED),
-            Say::Reply(body) => {
-                Message::new(channel, Command::CBOR, [&[0][..], &body].concat())
-            }
+            Say::Reply(body) => Message::new(channel, Command::CBOR, [&[0][..], &body].concat()),
             Say::Refuse(status) => Message::new(channel, Command::CBOR, vec![status.0]),
             Say::TransportError(code) => Message::error(channel, code),
             Say::Gone => return Ok(false),
