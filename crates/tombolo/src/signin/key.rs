@@ -1,88 +1,208 @@
-//! The security key: a hidraw device, or a software key on a socket.
+//! The security key: one that is plugged in, one on a reader, or a software key on a socket; of several, the one that is
+//! touched.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+#[cfg(unix)]
+pub(crate) mod hidraw;
+mod interrupt;
+mod person;
+#[cfg(feature = "pcsc")]
+mod reader;
+mod touched;
+
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ctap::Pin;
+use ctap::{Client, Pin};
 
 use crate::io::{Failure, OsEntropy, Shell, Tell};
 use crate::softkey::pin::ShownPin;
 use crate::softkey::target::Stream;
+use person::Person;
+use touched::Opened;
 
 /// Which key, and its PIN.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Security key")]
-pub(super) struct KeyArgs {
-    /// A security key on USB: /dev/hidraw3
-    #[arg(long, value_name = "DEVICE", conflicts_with = "softkey")]
-    hidraw: Option<PathBuf>,
-
-    /// A software key that `tombolo softkey serve` or the lab serves: 127.0.0.1:8690
-    #[arg(long, value_name = "ADDRESS", env = "TOMBOLO_SOFTKEY_ADDRESS")]
-    softkey: Option<String>,
+pub(crate) struct KeyArgs {
+    #[command(flatten)]
+    which: Which,
 
     #[command(flatten)]
     pin: ShownPin,
 }
 
-/// A person has so long to touch the key.
-const TOUCH: Duration = Duration::from_secs(60);
+/// Which key.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Security key")]
+pub(crate) struct Which {
+    /// A security key on USB: /dev/hidraw3 (again for more). Without any, all that are plugged in; of several, the one
+    /// that is touched
+    #[arg(long, value_name = "DEVICE")]
+    hidraw: Vec<PathBuf>,
+
+    /// A software key that `tombolo softkey serve` or the lab serves: 127.0.0.1:8690 (again for more)
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TOMBOLO_SOFTKEY_ADDRESS",
+        value_delimiter = ','
+    )]
+    softkey: Vec<String>,
+
+    /// A security key on a smart-card or NFC reader whose name contains this (again for more)
+    #[cfg(feature = "pcsc")]
+    #[arg(long, value_name = "NAME")]
+    reader: Vec<String>,
+}
+
+/// A software key that is waiting for its touch says so every 100 ms; this long none is silent.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl KeyArgs {
-    /// Opens the key.
-    pub(super) fn open(&self) -> Result<ctap::Client<Box<dyn Stream>>, Failure> {
-        let (name, stream): (String, Box<dyn Stream>) = match (&self.hidraw, &self.softkey) {
-            (Some(path), _) => {
-                let what = format!("the security key at {} cannot be opened", path.display());
-                let file = File::options().read(true).write(true).open(path);
-                (
-                    path.display().to_string(),
-                    Box::new(Hidraw(file.tell(what)?)),
-                )
-            }
-            (None, Some(address)) => {
-                let stream = TcpStream::connect(address.as_str()).and_then(|stream| {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(TOUCH))?;
-                    Ok(stream)
-                });
-                let what = format!("the security key at {address} cannot be reached");
-                (address.clone(), Box::new(stream.tell(what)?))
-            }
-            (None, None) => {
-                return Err(Failure::new("no security key is named")
-                    .next("give --hidraw /dev/hidrawN, or --softkey ADDRESS"));
-            }
-        };
-        ctap::Client::open(stream, Box::new(OsEntropy))
-            .tell(format!("the security key at {name} does not answer"))
+    /// Opens the key, and says at once what it cannot do.
+    pub(crate) fn open(&self) -> Result<Client<Box<dyn Stream>>, Failure> {
+        self.open_for(None)
+    }
+
+    /// The same, for the account that was named; of several accounts without a name the person is asked.
+    pub(crate) fn open_for(&self, user: Option<&str>) -> Result<Client<Box<dyn Stream>>, Failure> {
+        let (_, client) = self.open_named(user)?;
+        if !client.info().has_extension(ctap::hmac_secret::NAME) {
+            person::say(
+                "this security key has no hmac-secret: it signs in, and cannot unlock this device without the cloud",
+            );
+        }
+        Ok(client)
+    }
+
+    /// Opens the key, and tells its name.
+    pub(crate) fn open_named(&self, user: Option<&str>) -> Result<Opened, Failure> {
+        self.which.open_named(user)
+    }
+
+    /// Opens the key, and tells its name and whether it was touched to tell it from others.
+    pub(crate) fn open_touched(&self) -> Result<(String, Client<Box<dyn Stream>>, bool), Failure> {
+        self.which.open_touched(None)
     }
 
     /// The PIN: user verification is always wanted, because the offline cache depends on it.
-    pub(super) fn pin(&self, shell: &Shell) -> Result<Pin, Failure> {
+    pub(crate) fn pin(&self, shell: &Shell) -> Result<Pin, Failure> {
         self.pin.read(shell)
     }
-}
 
-/// Linux wants the number of a report before each report that is written, and gives none when it reads (hidraw.rst).
-struct Hidraw(File);
-
-impl Read for Hidraw {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+    /// Where the PIN comes from.
+    pub(crate) fn shown_pin(&self) -> &ShownPin {
+        &self.pin
     }
 }
 
-impl Write for Hidraw {
-    fn write(&mut self, report: &[u8]) -> io::Result<usize> {
-        self.0.write_all(&[&[0], report].concat())?;
-        Ok(report.len())
+impl Which {
+    /// Those of a configuration.
+    #[cfg(unix)]
+    pub(crate) fn of(hidraw: Vec<PathBuf>, softkey: Vec<String>) -> Self {
+        Self {
+            hidraw,
+            softkey,
+            #[cfg(feature = "pcsc")]
+            reader: Vec::new(),
+        }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+    /// Opens the key, and tells its name.
+    pub(crate) fn open_named(&self, user: Option<&str>) -> Result<Opened, Failure> {
+        let (name, client, _) = self.open_touched(user)?;
+        Ok((name, client))
     }
+
+    fn open_touched(
+        &self,
+        user: Option<&str>,
+    ) -> Result<(String, Client<Box<dyn Stream>>, bool), Failure> {
+        interrupt::watch();
+        let mut keys = self.all()?;
+        let several = keys.len() > 1;
+        let (name, mut client) = match keys.pop() {
+            Some(last) if several => {
+                keys.push(last);
+                touched::touched(keys)?
+            }
+            Some(only) => only,
+            None => return Err(none()),
+        };
+        client.attend(Person::new(user));
+        Ok((name, client, several))
+    }
+
+    /// Every key that was named; where none was, every key that is plugged in.
+    fn all(&self) -> Result<Vec<Opened>, Failure> {
+        let mut keys = Vec::new();
+        for address in &self.softkey {
+            keys.push(served(address)?);
+        }
+        #[cfg(unix)]
+        for node in &self.hidraw {
+            let device = hidraw::Found::named(node, Path::new(hidraw::SYS));
+            keys.push(plugged_in(&device)?);
+        }
+        #[cfg(feature = "pcsc")]
+        for part in &self.reader {
+            keys.extend(reader::open(part)?);
+        }
+        #[cfg(unix)]
+        if keys.is_empty() {
+            return all_plugged_in();
+        }
+        Ok(keys)
+    }
+}
+
+fn none() -> Failure {
+    Failure::new("there is no security key")
+        .why("none is plugged in, and none is named")
+        .next("insert one, or give --hidraw /dev/hidrawN or --softkey ADDRESS")
+}
+
+/// Every key that can be opened; where that is none, why.
+#[cfg(unix)]
+fn all_plugged_in() -> Result<Vec<Opened>, Failure> {
+    let found = hidraw::find(Path::new(hidraw::SYS), Path::new(hidraw::DEV));
+    let mut keys = Vec::new();
+    let mut failure = None;
+    for device in &found {
+        match plugged_in(device) {
+            Ok(key) => keys.push(key),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(failure) if keys.is_empty() => Err(failure),
+        _ => Ok(keys),
+    }
+}
+
+#[cfg(unix)]
+fn plugged_in(device: &hidraw::Found) -> Result<Opened, Failure> {
+    let name = format!("{} at {}", device.name, device.node.display());
+    answering(name, Box::new(device.open()?))
+}
+
+fn served(address: &str) -> Result<Opened, Failure> {
+    let stream = TcpStream::connect(address).and_then(|stream| {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    });
+    let stream = stream.map_err(|error| {
+        Failure::new(format!("the security key at {address} cannot be reached"))
+            .why(error)
+            .next("is it being served? start it with `tombolo softkey serve`")
+    })?;
+    answering(address.to_owned(), Box::new(stream))
+}
+
+fn answering(name: String, stream: Box<dyn Stream>) -> Result<Opened, Failure> {
+    let client = Client::open(stream, Box::new(OsEntropy))
+        .tell(format!("the security key {name} does not answer as one"))?;
+    Ok((name, client))
 }

@@ -5,13 +5,11 @@
 
 pub(crate) mod pin;
 mod serve;
-mod show;
+pub(crate) mod show;
 pub(crate) mod target;
 
-use ctap::Pin;
-use data_encoding::HEXLOWER_PERMISSIVE;
-
-use crate::io::{EXIT_CODES, Exit, Failure, Shell, Tell};
+use crate::io::{EXIT_CODES, Exit, Failure, Shell};
+use crate::key::act::{self, CredentialId, Names};
 
 use pin::{NewPin, ShownPin};
 use target::{StateFile, Target};
@@ -20,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   tombolo softkey serve --state key.json                     serve a key on 127.0.0.1:8690
   tombolo softkey serve --state key.json --unix key.sock     serve it on a unix socket
+  tombolo softkey serve --state key.json --reader            lay it on pcscd's virtual reader
   tombolo softkey set-pin --connect 127.0.0.1:8690           set its PIN (asked for on the terminal)
   TOMBOLO_PIN=123456 tombolo softkey list --state key.json   what it holds
   tombolo softkey attestation-root --state key.json          what a relying party has to trust
@@ -48,6 +47,8 @@ enum Action {
     SetPin(SetPin),
     /// List the credentials on the key; needs the PIN
     List(List),
+    /// Change the names in a credential; needs the PIN
+    Rename(Rename),
     /// Delete one credential; needs the PIN
     Delete(Delete),
     /// Forget all credentials and the PIN
@@ -93,8 +94,23 @@ struct Delete {
     target: Target,
     #[command(flatten)]
     pin: ShownPin,
-    /// The credential's id in hex, as `list` prints it
-    credential: String,
+    #[command(flatten)]
+    credential: CredentialId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rename {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    pin: ShownPin,
+    #[command(flatten)]
+    credential: CredentialId,
+    #[command(flatten)]
+    names: Names,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -116,10 +132,24 @@ struct Reset {
 pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command.action {
         Action::Serve(serve) => serve::run(serve, shell),
-        Action::Info(show) => info(&show, shell),
-        Action::SetPin(set) => set_pin(&set, shell),
-        Action::List(list) => self::list(&list, shell),
-        Action::Delete(delete) => self::delete(&delete, shell),
+        Action::Info(show) => act::info(show.target.open()?, show.json, shell),
+        Action::SetPin(set) => act::set_pin(set.target.open_or_make()?, &set.pins, set.json, shell),
+        Action::List(list) => act::list(list.target.open()?, &list.pin, list.json, shell),
+        Action::Rename(rename) => act::rename(
+            rename.target.open()?,
+            &rename.credential,
+            &rename.names,
+            &rename.pin,
+            rename.json,
+            shell,
+        ),
+        Action::Delete(delete) => act::delete(
+            delete.target.open()?,
+            &delete.credential,
+            &delete.pin,
+            delete.json,
+            shell,
+        ),
         Action::Reset(reset) => self::reset(&reset, shell),
         Action::AttestationRoot(file) => {
             let key = file.open_existing()?;
@@ -127,73 +157,6 @@ pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> 
             Ok(Exit::Good)
         }
     }
-}
-
-fn info(show: &Show, shell: &mut Shell) -> Result<Exit, Failure> {
-    let (mut client, name) = show.target.open()?;
-    let retries = match client.info().has_pin() {
-        Some(true) => Some(
-            client
-                .pin_retries()
-                .tell(format!("could not ask {name} for its PIN tries"))?,
-        ),
-        _ => None,
-    };
-    show::info(shell, client.info(), retries, show.json)?;
-    Ok(Exit::Good)
-}
-
-fn set_pin(set: &SetPin, shell: &mut Shell) -> Result<Exit, Failure> {
-    let (mut client, name) = set.target.open_or_make()?;
-    let is_change = client.info().has_pin() == Some(true);
-    let old: Option<Pin> = if is_change {
-        Some(set.pins.old(shell)?)
-    } else {
-        None
-    };
-    let new = set.pins.new_pin(shell)?;
-    client
-        .set_pin(old.as_ref(), &new)
-        .tell(format!("could not set the PIN of {name}"))?;
-    show::done(
-        shell,
-        set.json,
-        "pin_set",
-        if is_change { "PIN changed" } else { "PIN set" },
-    )?;
-    Ok(Exit::Good)
-}
-
-fn list(list: &List, shell: &mut Shell) -> Result<Exit, Failure> {
-    let (mut client, name) = list.target.open()?;
-    let pin = list.pin.read(shell)?;
-    let inventory = client
-        .credentials(&pin)
-        .tell(format!("could not list the credentials of {name}"))?;
-    show::inventory(shell, &inventory, list.json)?;
-    Ok(Exit::Good)
-}
-
-fn delete(delete: &Delete, shell: &mut Shell) -> Result<Exit, Failure> {
-    let id = HEXLOWER_PERMISSIVE
-        .decode(delete.credential.trim().as_bytes())
-        .map_err(|_| {
-            Failure::new(format!("'{}' is not a credential id", delete.credential))
-                .next("copy the id in hex from `tombolo softkey list`")
-        })?;
-    let (mut client, name) = delete.target.open()?;
-    let pin = delete.pin.read(shell)?;
-    client.delete_credential(&pin, &id).tell(format!(
-        "could not delete credential {} of {name}",
-        delete.credential
-    ))?;
-    show::done(
-        shell,
-        delete.json,
-        "deleted",
-        &format!("deleted {}", delete.credential),
-    )?;
-    Ok(Exit::Good)
 }
 
 fn reset(reset: &Reset, shell: &mut Shell) -> Result<Exit, Failure> {

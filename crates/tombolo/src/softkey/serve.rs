@@ -1,7 +1,7 @@
 //! `tombolo softkey serve`: the key on a socket until the process is stopped.
 
 use std::io::{BufRead, IsTerminal};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -15,6 +15,8 @@ use crate::io::{Exit, Failure, Shell, Tell};
 
 /// Where the key is served unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8690";
+/// Where vpcd waits for cards.
+const READER: &str = "127.0.0.1:35963";
 
 /// Serve the key.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,18 @@ pub(crate) struct Serve {
     #[cfg(unix)]
     #[arg(long, value_name = "PATH", conflicts_with = "listen")]
     unix: Option<PathBuf>,
+    /// Lay the key on the virtual smart-card reader at this address instead (vsmartcard's vpcd, a driver of pcscd)
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        num_args = 0..=1,
+        default_missing_value = READER,
+        conflicts_with = "listen"
+    )]
+    reader: Option<String>,
+    /// Serve a key that does not know hmac-secret: it signs in, and cannot unlock anything without the cloud
+    #[arg(long)]
+    without_hmac_secret: bool,
     /// Who touches the key
     #[arg(long, value_enum, default_value_t = Toucher::Auto)]
     touch: Toucher,
@@ -49,7 +63,13 @@ pub(crate) fn run(serve: Serve, shell: &mut Shell) -> Result<Exit, Failure> {
         Toucher::Auto => Touch::Auto,
         Toucher::Enter => touch_by_enter(shell)?,
     };
-    let key = target::open(&serve.file.state, target::options().touch(touch))?;
+    let options = target::options()
+        .touch(touch)
+        .hmac_secret(!serve.without_hmac_secret);
+    let key = target::open(&serve.file.state, options)?;
+    if let Some(address) = &serve.reader {
+        return serve_reader(&key, address, serve.json, shell);
+    }
     #[cfg(unix)]
     if let Some(path) = serve.unix {
         return serve_unix(&key, &path, serve.json, shell);
@@ -68,6 +88,24 @@ pub(crate) fn run(serve: Serve, shell: &mut Shell) -> Result<Exit, Failure> {
         &AtomicBool::new(false),
     )
     .tell(format!("could not go on listening on {address}"))?;
+    Ok(Exit::Good)
+}
+
+fn serve_reader(
+    key: &Softkey,
+    address: &str,
+    json: bool,
+    shell: &mut Shell,
+) -> Result<Exit, Failure> {
+    let stream = TcpStream::connect(address).map_err(|error| {
+        Failure::new(format!("there is no virtual reader at {address}"))
+            .why(error)
+            .next("start pcscd, with the package vsmartcard-vpcd installed")
+    })?;
+    let what = format!("the reader at {address} is gone");
+    stream.set_nodelay(true).tell(what.clone())?;
+    show::listening(shell, address, key, json)?;
+    key.serve_reader(stream).tell(what)?;
     Ok(Exit::Good)
 }
 

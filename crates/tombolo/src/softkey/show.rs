@@ -70,6 +70,11 @@ pub(crate) fn info(
     shell.line(format!("model       {}{model}", guid(&info.aaguid)))?;
     shell.line(format!("speaks      {}", info.versions.join(", ")))?;
     shell.line(format!("extensions  {}", info.extensions.join(", ")))?;
+    let unlocks = match info.has_extension(ctap::hmac_secret::NAME) {
+        true => "yes, by hmac-secret",
+        false => "no: the key has no hmac-secret",
+    };
+    shell.line(format!("offline     {unlocks}"))?;
     shell.line(format!("PIN         {pin}"))?;
     shell.line(format!("room for    {room} more credentials"))
 }

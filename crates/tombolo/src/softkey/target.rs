@@ -16,8 +16,8 @@ use crate::io::{Failure, OsEntropy, SystemClock, Tell};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes to and from a key.
-pub(crate) trait Stream: Read + Write {}
-impl<S: Read + Write> Stream for S {}
+pub(crate) trait Stream: Read + Write + Send {}
+impl<S: Read + Write + Send> Stream for S {}
 
 /// A state file.
 #[derive(Debug, clap::Args)]
