@@ -103,7 +103,7 @@ impl Attendant for Impatient {
 fn who_gives_up_is_let_go_and_the_key_is_free_again() {
     let (_nobody, finger) = mpsc::channel::<()>();
     let touch = Touch::Ask(Box::new(move |patience| {
-        drop(finger.recv_timeout(patience));
+        let _ = finger.recv_timeout(patience);
         Answer::NotYet
     }));
     let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
@@ -131,7 +131,7 @@ fn a_key_that_is_removed_during_the_touch_is_said_to_be() {
     let (_nobody, finger) = mpsc::channel::<()>();
     let touch = Touch::Ask(Box::new(move |patience| {
         asked.send(()).unwrap_or_default();
-        drop(finger.recv_timeout(patience));
+        let _ = finger.recv_timeout(patience);
         Answer::NotYet
     }));
     let key = Softkey::in_memory(options(1).touch(touch)).unwrap();
