@@ -38,7 +38,7 @@ impl Key {
         let (finger, button) = mpsc::channel();
         let (asked, waits) = mpsc::channel();
         let touch = Touch::Ask(Box::new(move |patience| {
-            drop(asked.send(()));
+            let _ = asked.send(());
             match button.recv_timeout(patience) {
                 Ok(()) => Answer::Touched,
                 Err(_) => Answer::NotYet,

@@ -60,12 +60,8 @@ pub(crate) struct Which {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl KeyArgs {
-    /// Opens the key, and says at once what it cannot do.
-    pub(crate) fn open(&self) -> Result<Client<Box<dyn Stream>>, Failure> {
-        self.open_for(None)
-    }
-
-    /// The same, for the account that was named; of several accounts without a name the person is asked.
+    /// Opens the key, and says at once what it cannot do. `user` is the account that was named; of several accounts
+    /// without a name the person is asked.
     pub(crate) fn open_for(&self, user: Option<&str>) -> Result<Client<Box<dyn Stream>>, Failure> {
         let (_, client) = self.open_named(user)?;
         if !client.info().has_extension(ctap::hmac_secret::NAME) {
