@@ -62,8 +62,9 @@ def tool(device, program, *options, lines=(), pins=1, fails=None):
         command = [program, *options]
         if lines:
             command += ["-i", parameters.name]
+        # The device must not become the terminal of the tool, as it would for the first process of a session.
         done = subprocess.run(
-            [*command, device.path],
+            ["sh", "-c", '"$@"; exit $?', "sh", *command, device.path],
             input=f"{PIN}\n" * pins,
             capture_output=True,
             text=True,
