@@ -38,8 +38,13 @@ const fn with_check_byte(mut atr: [u8; 13]) -> [u8; 13] {
 }
 
 impl Softkey {
-    /// Lies on the virtual reader at the other end of `stream` until that is closed.
-    pub fn serve_reader<S: Read + Write>(&self, mut stream: S) -> io::Result<()> {
+    /// Lies on the virtual reader at the other end of `stream` until that is closed. `noticed` is called each time that
+    /// the reader asks what lies there, which is when it has noticed the key.
+    pub fn serve_reader<S: Read + Write>(
+        &self,
+        mut stream: S,
+        mut noticed: impl FnMut(),
+    ) -> io::Result<()> {
         let mut applet = Applet::default();
         let channel = self.allocate_channel();
         let nobody: Arc<dyn Wire> = Arc::new(NoWire);
@@ -59,6 +64,9 @@ impl Softkey {
                 },
             };
             send(&mut stream, &answer)?;
+            if message == [ANSWER_TO_RESET] {
+                noticed();
+            }
         }
         Ok(())
     }

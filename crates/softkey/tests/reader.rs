@@ -44,7 +44,7 @@ fn it_registers_and_gives_the_same_secrets_as_on_usb() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let serving = {
         let key = key.clone();
-        thread::spawn(move || key.serve_reader(theirs))
+        thread::spawn(move || key.serve_reader(theirs, || ()))
     };
     let mut reader = Reader(ours);
     reader.send(&[1]);

@@ -104,8 +104,15 @@ fn serve_reader(
     })?;
     let what = format!("the reader at {address} is gone");
     stream.set_nodelay(true).tell(what.clone())?;
-    show::listening(shell, address, key, json)?;
-    key.serve_reader(stream).tell(what)?;
+    let mut said = Ok(());
+    let mut is_noticed = false;
+    let noticed = || {
+        if !std::mem::replace(&mut is_noticed, true) {
+            said = show::listening(shell, address, key, json);
+        }
+    };
+    key.serve_reader(stream, noticed).tell(what)?;
+    said?;
     Ok(Exit::Good)
 }
 
