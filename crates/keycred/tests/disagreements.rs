@@ -278,6 +278,7 @@ fn row_15_unusual_fido_keys_break_nothing() {
     check(auth_data(0x45, &cose_rs256(), &[]), "");
     check(auth_data(0x05, &[], &[]), "fido-no-credential");
     check(auth_data(0x5D, &cose_es256(), &[]), "fido-backup-eligible");
+    check(auth_data(0x45, &cose_es256(), &[]), "fido-no-hmac-secret");
     check(
         auth_data(0x41, &cose_es256(), &[]),
         "fido-user-not-verified",

@@ -201,6 +201,16 @@ fn authenticator_data(data: &AuthenticatorData, findings: &mut Findings) {
             "the key was registered without PIN or biometrics",
         );
     }
+    let has_hmac_secret = data
+        .extension("hmac-secret")
+        .and_then(|output| output.as_bool());
+    if has_hmac_secret != Some(true) {
+        findings.note(
+            "fido-no-hmac-secret",
+            None,
+            "the key was registered without hmac-secret: it signs in, and cannot unlock a device without the cloud",
+        );
+    }
     if data.flags.backup_eligible() {
         findings.note(
             "fido-backup-eligible",
