@@ -21,6 +21,9 @@ use crate::softkey::target::Stream;
 use person::Person;
 use touched::Opened;
 
+/// A conversation with any key.
+pub(crate) type KeyClient = Client<Box<dyn Stream>>;
+
 /// Which key, and its PIN.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Security key")]
@@ -62,7 +65,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl KeyArgs {
     /// Opens the key, and says at once what it cannot do. `user` is the account that was named; of several accounts
     /// without a name the person is asked.
-    pub(crate) fn open_for(&self, user: Option<&str>) -> Result<Client<Box<dyn Stream>>, Failure> {
+    pub(crate) fn open_for(&self, user: Option<&str>) -> Result<KeyClient, Failure> {
         let (_, client) = self.open_named(user)?;
         if !client.info().has_extension(ctap::hmac_secret::NAME) {
             person::say(
@@ -78,7 +81,7 @@ impl KeyArgs {
     }
 
     /// Opens the key, and tells its name and whether it was touched to tell it from others.
-    pub(crate) fn open_touched(&self) -> Result<(String, Client<Box<dyn Stream>>, bool), Failure> {
+    pub(crate) fn open_touched(&self) -> Result<(String, KeyClient, bool), Failure> {
         self.which.open_touched(None)
     }
 
@@ -111,10 +114,7 @@ impl Which {
         Ok((name, client))
     }
 
-    fn open_touched(
-        &self,
-        user: Option<&str>,
-    ) -> Result<(String, Client<Box<dyn Stream>>, bool), Failure> {
+    fn open_touched(&self, user: Option<&str>) -> Result<(String, KeyClient, bool), Failure> {
         interrupt::watch();
         let mut keys = self.all()?;
         let several = keys.len() > 1;

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use ctap::{Attendant, Client};
+use ctap::Attendant;
 
+use super::KeyClient;
 use super::interrupt::{self, Waiting};
 use super::person::say;
 use crate::io::Failure;
-use crate::softkey::target::Stream;
 
 /// Keys that were not touched stop blinking within 100 ms, which is how often they ask.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A key that was opened, and what it is called.
-pub(super) type Opened = (String, Client<Box<dyn Stream>>);
+pub(super) type Opened = (String, KeyClient);
 
 /// The one of `keys` that is touched; the others are left alone.
 pub(super) fn touched(keys: Vec<Opened>) -> Result<Opened, Failure> {
