@@ -1,6 +1,5 @@
 //! The load: threads that each send a request, wait for the answer, and send the next.
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use kerberos::messages::{Der as _, KrbError};
 
-use super::Failure;
+use crate::Failure;
+use crate::report::Load;
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,39 +21,27 @@ pub(crate) enum Wire {
     TcpKept,
 }
 
+impl Wire {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::TcpKept => "tcpkept",
+        }
+    }
+
+    /// As the command line spells it.
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Self::TcpKept => "tcp-kept",
+            other => other.name(),
+        }
+    }
+}
+
 /// Requests of one thread, each a little different from the one before.
 pub(crate) trait Requests: Send {
     fn next(&mut self) -> Result<&[u8], Failure>;
-}
-
-/// What a load led to.
-#[derive(Debug, Default)]
-pub(crate) struct Load {
-    pub(crate) seconds: f64,
-    pub(crate) granted: u64,
-    /// Answers that are no ticket, by their error code.
-    pub(crate) refused: BTreeMap<i32, u64>,
-    latencies_us: Vec<u32>,
-}
-
-impl Load {
-    /// The latency that so many percent of the requests did not exceed.
-    pub(crate) fn percentile_us(&self, percent: usize) -> u32 {
-        let at = self.latencies_us.len() * percent / 100;
-        self.latencies_us.get(at).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused.values().sum()
-    }
-
-    fn add(&mut self, other: Self) {
-        self.granted += other.granted;
-        for (code, count) in other.refused {
-            *self.refused.entry(code).or_default() += count;
-        }
-        self.latencies_us.extend(other.latencies_us);
-    }
 }
 
 /// Runs each of the requests' sources in a thread of its own for so long.
@@ -78,9 +66,7 @@ pub(crate) fn run(
         }
         Ok(())
     })?;
-    total.seconds = begun.elapsed().as_secs_f64();
-    total.latencies_us.sort_unstable();
-    Ok(total)
+    Ok(total.over(begun.elapsed()))
 }
 
 fn ask(
@@ -95,12 +81,10 @@ fn ask(
         let request = source.next()?;
         let begun = Instant::now();
         let answer = line.exchange(request)?;
-        let took = begun.elapsed().as_micros();
-        load.latencies_us
-            .push(u32::try_from(took).unwrap_or(u32::MAX));
+        let took = begun.elapsed();
         match answer.first() {
-            Some(&(AS_REP | TGS_REP)) => load.granted += 1,
-            _ => *load.refused.entry(error_code(answer)).or_default() += 1,
+            Some(&(AS_REP | TGS_REP)) => load.granted(took),
+            _ => load.refused(error_code(answer), took),
         }
     }
     Ok(load)

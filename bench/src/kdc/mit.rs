@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use conformance::{Said, peers};
 
 use super::Failure;
-use super::process::{Process, family};
 use super::side_by_side::{PASSWORD, REALM, SERVICE, USER};
+use crate::process::{Process, family};
 
 /// How it keeps its books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

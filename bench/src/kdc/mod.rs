@@ -9,25 +9,23 @@
     reason = "a benchmark starts processes, opens sockets and reads the clock"
 )]
 
-mod der;
-mod drive;
-mod load;
+pub(crate) mod drive;
+pub(crate) mod load;
 mod mit;
-mod ours;
-mod process;
-mod report;
-mod requests;
-mod samba;
-mod side_by_side;
+pub(crate) mod ours;
+mod partial;
+pub(crate) mod requests;
+pub(crate) mod samba;
+pub(crate) mod side_by_side;
 
-use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use load::Wire;
+use types::Sid;
 
-type Failure = Box<dyn Error + Send + Sync>;
+use crate::{Failure, report};
+use load::Wire;
 
 /// Kerberos requests per second and CPU per request.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,13 +36,16 @@ pub(crate) struct Arguments {
     /// Its realm
     #[arg(long, default_value = "CORP.CONTOSO.COM")]
     realm: String,
-    /// The user who asks
-    #[arg(long, default_value = "testuser")]
-    user: String,
-    /// The user's password
+    /// Who asks; several ask in turn
+    #[arg(long, value_delimiter = ',', default_value = "testuser")]
+    user: Vec<String>,
+    /// The SIDs of those who ask, in the same order; for --partial
+    #[arg(long, value_delimiter = ',')]
+    sid: Vec<Sid>,
+    /// The password of each
     #[arg(long, env = "TOMBOLO_BENCH_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// Take the user's AES-256 key from this keytab instead
+    /// Take the users' AES-256 keys from this keytab instead
     #[arg(long)]
     keytab: Option<PathBuf>,
     /// Also sign in by PKINIT, with this certificate and key (PEM, the key in PKCS #8)
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
     /// Also ask for tickets to this service
     #[arg(long)]
     service: Option<String>,
+    /// Also exchange partial tickets, sealed with the key of a read-only server in this keytab
+    #[arg(long, requires = "sid")]
+    partial: Option<PathBuf>,
     /// How requests travel; several are measured one after the other
     #[arg(long, value_delimiter = ',', default_value = "udp,tcp")]
     wire: Vec<Wire>,
@@ -109,10 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let rows = drive::all(&drive::Target {
         server: kdc.clone(),
         kdc: address(kdc)?,
-        client: requests::Client {
-            realm: arguments.realm.clone(),
-            name: arguments.user.clone(),
-        },
+        clients: clients(arguments),
         proof: match (&arguments.password, &arguments.keytab) {
             (_, Some(keytab)) => Some(drive::Proof::Keytab(keytab.clone())),
             (Some(password), None) => Some(drive::Proof::Password(password.clone())),
@@ -124,6 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         bare: arguments.bare,
         service: arguments.service.clone(),
+        partial: arguments.partial.clone(),
         wires: arguments.wire.clone(),
         threads: arguments.threads,
         time: Duration::from_secs(arguments.seconds),
@@ -134,6 +136,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         false => report::table(&rows),
     }
     Ok(())
+}
+
+fn clients(arguments: &Arguments) -> Vec<requests::Client> {
+    let sids = arguments.sid.iter().cloned().map(Some);
+    let named = arguments
+        .user
+        .iter()
+        .zip(sids.chain(std::iter::repeat(None)));
+    let all = named.map(|(name, sid)| requests::Client {
+        realm: arguments.realm.clone(),
+        name: name.clone(),
+        sid,
+    });
+    all.collect()
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {

@@ -1,9 +1,9 @@
 //! Our KDC as a process: accounts in memory, lockout kept, UDP and TCP on one port.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use conformance::pki::Signer;
@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, UdpSocket};
 use types::{Clock, Entropy, SeededEntropy, Sid, Timestamp};
 
 use super::Failure;
-use super::process::Process;
 use super::requests::now;
 use super::side_by_side::{PASSWORD, REALM, SERVICE, USER};
+use crate::process::Process;
 
 /// How many values the accounts have that show what a value costs.
 pub(crate) const VALUES: [usize; 3] = [1, 10, 100];
@@ -28,21 +28,18 @@ pub(crate) fn start(folder: &Path, accounts: usize) -> Result<(Process, SocketAd
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["kdc", "--accounts", &accounts.to_string(), "--serve"])
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = command.spawn()?;
-    let stdout = child.stdout.take().ok_or("no pipe")?;
-    let process = Process(child);
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    let address = line.trim().parse().map_err(|_| "our KDC does not start")?;
-    Ok((process, address))
+        .arg(folder);
+    Process::serve(&mut command)
 }
 
 /// The server's side of [`start`].
 pub(crate) fn serve_until_eof(folder: &Path, accounts: usize) -> Result<(), Failure> {
-    let kdc = Arc::new(kdc(folder, accounts)?);
+    serve(kdc(folder, accounts)?)
+}
+
+/// Serves a KDC by UDP and TCP on one port until standard input ends.
+pub(crate) fn serve(kdc: Kdc) -> Result<(), Failure> {
+    let kdc = Arc::new(kdc);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -156,8 +153,9 @@ fn of_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(draft.to_blob()?.encode())
 }
 
+/// The time of day.
 #[derive(Debug)]
-struct WallClock;
+pub(crate) struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
@@ -166,7 +164,7 @@ impl Clock for WallClock {
 }
 
 /// The same generator that signs: the operating system's, in user space.
-struct Randomness;
+pub(crate) struct Randomness;
 
 impl Entropy for Randomness {
     fn fill(&mut self, bytes: &mut [u8]) {

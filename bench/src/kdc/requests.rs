@@ -17,7 +17,7 @@ use kerberos::messages::{
 use kerberos::pkinit::{
     AuthPack, Digest, Group, Kdf, KeyPair, PaPkAsReq, PkAuthenticator, SignedData, sign_data,
 };
-use types::{Entropy as _, SeededEntropy, Timestamp};
+use types::{Entropy as _, SeededEntropy, Sid, Timestamp};
 
 use super::Failure;
 use super::load::{Line, Requests, error_code};
@@ -32,12 +32,23 @@ const MARK: &[u8; 16] = b"tombolo-counter!";
 pub(crate) struct Client {
     pub(crate) realm: String,
     pub(crate) name: String,
+    /// `objectSid`, which a partial ticket names.
+    pub(crate) sid: Option<Sid>,
 }
 
 /// A ticket granting ticket.
 pub(crate) struct Tgt {
     ticket: Ticket,
     session: Arc<Key>,
+}
+
+impl Tgt {
+    pub(crate) fn new(ticket: Ticket, session: Key) -> Self {
+        Self {
+            ticket,
+            session: Arc::new(session),
+        }
+    }
 }
 
 /// A request with a counter in it.
@@ -153,7 +164,7 @@ impl Client {
         let mut signed = sign_data(SignedData::AUTH_DATA, &pack.to_der()?, signer)?;
         if bare {
             signed =
-                super::der::without_certificates(&signed).ok_or("no certificates to leave out")?;
+                crate::der::without_certificates(&signed).ok_or("no certificates to leave out")?;
         }
         let value = PaPkAsReq {
             signed_auth_pack: signed.into(),
@@ -179,10 +190,7 @@ impl Client {
             )
         })?;
         let part = reply.open(key, KeyUsage::AS_REP_ENC_PART)?;
-        Ok(Tgt {
-            session: Arc::new(part.key.to_key(None)?),
-            ticket: reply.ticket,
-        })
+        Ok(Tgt::new(reply.ticket, part.key.to_key(None)?))
     }
 
     /// Requests for a ticket to a service.

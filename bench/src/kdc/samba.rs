@@ -7,9 +7,9 @@ use conformance::samba::{ADDRESS, CONNECTOR, Samba};
 use conformance::{Said, peers};
 use keycred::DnBinary;
 
-use super::report::Row;
 use super::side_by_side::{PASSWORD, REALM, USER};
 use super::{Arguments, Failure, ours};
+use crate::report::Row;
 
 pub(crate) const NAME: &str = "Samba AD 4.24";
 
@@ -60,17 +60,5 @@ pub(crate) fn measure(arguments: &Arguments, pki: &Path) -> Result<Vec<Row>, Fai
         command.args(["--server-pid", &pid.to_string()]);
     }
     let said = Said::of(&mut command, "");
-    let rows: serde_json::Value =
-        serde_json::from_str(&said.text).map_err(|_| said.text.clone())?;
-    let rows = rows
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Row::from_json);
-    Ok(rows
-        .map(|row| Row {
-            server: NAME.to_owned(),
-            ..row
-        })
-        .collect())
+    Row::list_of(&said.text, NAME).ok_or_else(|| said.text.into())
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use conformance::pki;
 use serde_json::json;
 
-use super::drive::{self, Proof, Target};
+use super::drive::{self, Case, Proof, Target};
 use super::load::Wire;
-use super::process::{Process, family, resident_mb};
-use super::report::{self, Case, Row};
 use super::requests::Client;
 use super::{Arguments, Failure, Peer, mit, ours, samba};
+use crate::process::{Process, family, resident_mb};
+use crate::report::{self, Row};
 
 pub(crate) const REALM: &str = "CORP.CONTOSO.COM";
 pub(crate) const USER: &str = "testuser";
@@ -106,18 +106,24 @@ fn target(
     Target {
         server: server.to_owned(),
         kdc,
-        client: Client {
-            realm: REALM.to_owned(),
-            name: USER.to_owned(),
-        },
+        clients: vec![client(USER)],
         proof: Some(Proof::Password(PASSWORD.to_owned())),
         pkinit: Some(identity(pki)),
         bare: false,
         service: Some(SERVICE.to_owned()),
+        partial: None,
         wires: arguments.wire.clone(),
         threads: arguments.threads,
         time: Duration::from_secs(arguments.seconds),
         pids,
+    }
+}
+
+fn client(name: &str) -> Client {
+    Client {
+        realm: REALM.to_owned(),
+        name: name.to_owned(),
+        sid: None,
     }
 }
 
@@ -147,7 +153,7 @@ fn values(
                 pki,
                 vec![process.0.id()],
             );
-            target.client.name = format!("{USER}{count}");
+            target.clients = vec![client(&format!("{USER}{count}"))];
             target.proof = None;
             target.service = None;
             target.bare = bare;

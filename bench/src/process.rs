@@ -1,12 +1,35 @@
 //! Servers as processes: they end with their owner, and the kernel says what they cost.
 
-use std::process::Child;
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what the kernel says stands in files"
+)]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::Failure;
+use crate::Failure;
 
 /// A process that ends with its owner.
 pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    /// Starts this program again as a server, which says its address in its first line and ends with its standard input.
+    pub(crate) fn serve(arguments: &mut Command) -> Result<(Self, SocketAddr), Failure> {
+        let mut child = arguments
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("no pipe")?;
+        let process = Self(child);
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().parse();
+        Ok((process, address.map_err(|_| "our server does not start")?))
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {

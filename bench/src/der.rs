@@ -1,6 +1,7 @@
-//! Leaves the certificates out of a signed CMS message: they are not signed, and MIT's `kinit` does so.
+//! A little DER: taking apart what a library wrote, and writing what no library writes.
 
-/// ContentInfo around SignedData (RFC 5652 5.1) without its `certificates`.
+/// ContentInfo around SignedData (RFC 5652 5.1) without its `certificates`: they are not signed, and MIT's `kinit` leaves
+/// them out.
 pub(crate) fn without_certificates(content_info: &[u8]) -> Option<Vec<u8>> {
     let (_, outer, _) = element(content_info)?;
     let (content_type, rest) = whole(outer)?;
@@ -24,7 +25,7 @@ pub(crate) fn without_certificates(content_info: &[u8]) -> Option<Vec<u8>> {
 const CERTIFICATES: u8 = 0xA0;
 
 /// Tag, content, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(crate) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
@@ -42,12 +43,13 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// The bytes of the first element, and what follows.
-fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, _, rest) = element(bytes)?;
     bytes.split_at_checked(bytes.len() - rest.len())
 }
 
-fn written(tag: u8, content: &[u8]) -> Vec<u8> {
+/// An element.
+pub(crate) fn written(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let digits: Vec<u8> = length
         .iter()
