@@ -55,8 +55,8 @@ pub enum Error {
     /// The key signed, but not what was asked for.
     #[error("the security key's answer is not the one asked for: {0}")]
     Unproven(&'static str),
-    /// Several accounts fit, and none of them was chosen.
-    #[error("the security key holds several accounts ({}), and none of them was chosen", .0.join(", "))]
+    /// None of the accounts that fit was chosen.
+    #[error("the security key holds {} here, and none of them was chosen", .0.join(", "))]
     NotChosen(Vec<String>),
     /// The caller asked for something that contradicts itself.
     #[error("{0}")]
