@@ -13,7 +13,7 @@ use crate::command::{
     Algorithm, Assertion, CredProtect, GetAssertion, MakeCredential, RelyingParty, User,
 };
 use crate::error::Error;
-use crate::hmac_secret::{Outputs, Salts};
+use crate::hmac_secret::{self, Outputs, Salts};
 use crate::pin::Pin;
 
 /// What a relying party asks of a registration.
@@ -35,7 +35,7 @@ pub struct RegistrationOptions {
     pub resident_key: bool,
     /// Whether the user must be verified; needs a PIN.
     pub user_verification: bool,
-    /// Whether the credential can compute secrets from salts.
+    /// Whether the credential should compute secrets from salts, where the key can.
     pub hmac_secret: bool,
     /// Its protection level.
     pub cred_protect: Option<CredProtect>,
@@ -81,7 +81,8 @@ pub fn register_with_secrets<S: Read + Write>(
         algorithms: options.algorithms.clone(),
         exclude: options.exclude.clone(),
         resident_key: options.resident_key,
-        hmac_secret: options.hmac_secret,
+        // A page asks for it in vain where the key does not know it; the attestation says what came of it.
+        hmac_secret: options.hmac_secret && client.info().has_extension(hmac_secret::NAME),
         salts: None,
         cred_protect: options.cred_protect,
         proof: None,

@@ -29,11 +29,35 @@ pub fn register_key<S: Read + Write>(
     user: Guid,
     display_name: &str,
 ) -> Result<Fido2Method, Error> {
-    let options: CreationOptionsReply = cloud.get(&paths::creation_options(user))?;
+    let (options, methods) = (paths::creation_options(user), paths::fido2_methods(user));
+    register_at(cloud, key, pin, origin, [&options, &methods], display_name)
+}
+
+/// Registers a key for whoever `cloud` speaks for, such as a session that a temporary access pass bought.
+pub fn register_own_key<S: Read + Write>(
+    cloud: &CloudClient,
+    key: &mut Client<S>,
+    pin: &Pin,
+    origin: &str,
+    display_name: &str,
+) -> Result<Fido2Method, Error> {
+    let (options, methods) = (paths::my_creation_options(), paths::my_fido2_methods());
+    register_at(cloud, key, pin, origin, [&options, &methods], display_name)
+}
+
+fn register_at<S: Read + Write>(
+    cloud: &CloudClient,
+    key: &mut Client<S>,
+    pin: &Pin,
+    origin: &str,
+    [options, methods]: [&str; 2],
+    display_name: &str,
+) -> Result<Fido2Method, Error> {
+    let options: CreationOptionsReply = cloud.get(options)?;
     let options = ceremony(&options.public_key, origin);
     let registration = register(key, &options, Some(pin))?;
     cloud.post(
-        &paths::fido2_methods(user),
+        methods,
         &NewFido2Method {
             display_name: display_name.to_owned(),
             public_key_credential: credential(registration),

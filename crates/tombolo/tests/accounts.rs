@@ -14,7 +14,7 @@ use std::sync::Arc;
 use lab::people::{Person, SECOND_USER, TEST_USER};
 use lab::registration::register_key;
 use lab::{House, Options};
-use types::{Clock, Timestamp};
+use types::{Clock, SeededEntropy, Timestamp};
 
 #[derive(Debug)]
 struct WallClock;
@@ -85,10 +85,20 @@ impl Shared {
     }
 }
 
-fn says(output: &Output, expect: &str) -> bool {
+/// Done, with these words.
+#[track_caller]
+fn done(output: &Output, expect: &str) {
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(expect), "no '{expect}' in {text}");
-    output.status.code() != Some(3)
+    assert_ne!(output.status.code(), Some(3), "{text}");
+}
+
+/// Not done, with these words.
+#[track_caller]
+fn refused(output: &Output, expect: &str) {
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(expect), "no '{expect}' in {text}");
+    assert_eq!(output.status.code(), Some(3), "{text}");
 }
 
 #[test]
@@ -97,23 +107,23 @@ fn of_two_people_with_one_key_the_named_one_is_signed_in() {
     let (first, second) = (shared.upn(TEST_USER), shared.upn(SECOND_USER));
     // The older credential of the two: without the choice it would be the newer one.
     let joining = shared.sign_in(&["--user", &first, "--pass-file", "pass"]);
-    assert!(says(&joining, &format!("signed in as {first}")));
+    done(&joining, &format!("signed in as {first}"));
     let chosen = shared.sign_in(&["--user", &second]);
-    assert!(says(&chosen, &format!("signed in as {second}")));
+    done(&chosen, &format!("signed in as {second}"));
     let capitals = shared.sign_in(&["--user", &first.to_uppercase()]);
-    assert!(says(&capitals, &format!("signed in as {first}")));
+    done(&capitals, &format!("signed in as {first}"));
 
     let nobody = shared.sign_in(&[]);
-    assert!(!says(&nobody, "choose one with --user"));
-    assert!(!says(&nobody, "none of them was chosen"));
+    refused(&nobody, "choose one with --user");
+    refused(&nobody, "none of them was chosen");
     let stranger = shared.sign_in(&["--user", "nobody@contoso.com"]);
-    assert!(!says(&stranger, "has no account nobody@contoso.com"));
+    refused(&stranger, "has no account nobody@contoso.com");
 
     // Without the cloud each of them opens what is their own.
     shared.house.cut_cloud().unwrap();
     for upn in [&first, &second] {
         let unlocked = shared.tombolo(&["unlock", "--pin-file", "pin", "--user", upn]);
-        assert!(says(&unlocked, &format!("unlocked for {upn}")));
+        done(&unlocked, &format!("unlocked for {upn}"));
     }
     let stranger = shared.tombolo(&[
         "unlock",
@@ -122,7 +132,83 @@ fn of_two_people_with_one_key_the_named_one_is_signed_in() {
         "--user",
         "nobody@contoso.com",
     ]);
-    assert!(!says(&stranger, "has no account nobody@contoso.com"));
+    refused(&stranger, "has no account nobody@contoso.com");
     let nobody = shared.tombolo(&["unlock", "--pin-file", "pin"]);
-    assert!(!says(&nobody, "choose one with --user"));
+    refused(&nobody, "choose one with --user");
+}
+
+/// Somebody's own key on a socket.
+fn own_key(hmac_secret: bool) -> softkey::Server {
+    let options = softkey::Options::new(
+        Arc::new(WallClock),
+        Box::new(SeededEntropy::new(5 + u64::from(hmac_secret))),
+    );
+    let key = softkey::Softkey::in_memory(options.hmac_secret(hmac_secret)).unwrap();
+    let pin = ctap::Pin::new("246810".to_owned()).unwrap();
+    let mut client = ctap::Client::open(key.connect(), Box::new(SeededEntropy::new(6))).unwrap();
+    client.set_pin(None, &pin).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    softkey::Server::start(key, listener).unwrap()
+}
+
+#[test]
+fn what_a_key_cannot_do_is_said_when_it_is_registered_and_not_at_the_outage() {
+    let house = House::start(Options::new(Arc::new(WallClock))).unwrap();
+    // The tenant trusts the maker of the house's key alone.
+    let policy = serde_json::json!({ "isAttestationEnforced": false });
+    let cloud = house.cloud_as_administrator().unwrap();
+    cloud
+        .patch(cloud_api::paths::FIDO2_POLICY, &policy)
+        .unwrap();
+    let shared = Shared { house };
+    shared.write("cloud.pem", shared.house.ca_pem());
+    shared.write("own.pin", "246810");
+    let upn = shared.upn(TEST_USER);
+    for has_hmac_secret in [true, false] {
+        let key = own_key(has_hmac_secret);
+        let address = key.address().to_string();
+        let pass = || {
+            let pass = shared.house.temporary_access_pass(TEST_USER).unwrap();
+            shared.write("pass", pass.expose());
+        };
+        let with_key = |command: &[&str]| {
+            let device = format!("device-{has_hmac_secret}");
+            let mine = [
+                "--softkey",
+                &address,
+                "--pin-file",
+                "own.pin",
+                "--user",
+                &upn,
+            ];
+            let state: &[&str] = match command {
+                ["signin"] => &["--pass-file", "pass", "--state", &device],
+                ["unlock"] => &["--state", &device],
+                _ => &["--pass-file", "pass"],
+            };
+            shared.tombolo(&[command, &mine, state].concat())
+        };
+        pass();
+        let registered = with_key(&["key", "register"]);
+        done(&registered, &format!("registered for {upn}"));
+        pass();
+        let signed_in = with_key(&["signin"]);
+        done(&signed_in, &format!("signed in as {upn}"));
+        let unlocked = with_key(&["unlock"]);
+        if has_hmac_secret {
+            assert_eq!(registered.status.code(), Some(0));
+            done(&unlocked, &format!("unlocked for {upn}"));
+        } else {
+            assert_eq!(registered.status.code(), Some(1));
+            for output in [&registered, &signed_in] {
+                done(output, "cannot unlock this device without the cloud");
+            }
+            assert_eq!(unlocked.status.code(), Some(3));
+        }
+        // A pass works once.
+        refused(
+            &with_key(&["key", "register"]),
+            "the temporary access pass was not taken",
+        );
+    }
 }

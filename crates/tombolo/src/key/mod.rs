@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::io::{EXIT_CODES, Exit, Failure, Shell, table};
 use crate::signin::key::KeyArgs;
+use crate::signin::key::register::{self, Register};
 use crate::softkey::pin::NewPin;
 use crate::softkey::show;
 use act::{CredentialId, Names, Opened, refused};
@@ -14,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   tombolo key find                              what is plugged in, and whether it can unlock without the cloud
   tombolo key touch                             all keys blink: the touched one is named
+  tombolo key register --user testuser@corp.contoso.com --pass-file pass --cloud https://…
   tombolo key list --pin-file pin               which accounts are on the key
   tombolo key rename 0a1b… --name ada@corp.contoso.com --pin-file pin
   tombolo key list --softkey 127.0.0.1:8690     a software key that is served
@@ -36,6 +38,7 @@ enum Action {
     Touch(Key),
     /// Show what the key is and what it can do
     Info(Key),
+    Register(Register),
     /// List the credentials on the key; needs the PIN
     List(Key),
     /// Change the names in a credential; needs the PIN
@@ -120,6 +123,7 @@ pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> 
         Action::Find(find) => self::find(&find, shell),
         Action::Touch(touch) => self::touch(&touch, shell),
         Action::Info(show) => act::info(opened(&show.key)?, show.json, shell),
+        Action::Register(command) => register::run(&command, shell),
         Action::List(list) => act::list(opened(&list.key)?, list.key.shown_pin(), list.json, shell),
         Action::Rename(rename) => act::rename(
             opened(&rename.key)?,

@@ -7,6 +7,7 @@ mod interrupt;
 mod person;
 #[cfg(feature = "pcsc")]
 mod reader;
+pub(crate) mod register;
 mod touched;
 
 use std::net::TcpStream;
