@@ -19,6 +19,7 @@ types::open_enum! {
         GET_NEXT_ASSERTION = 0x08,
         CREDENTIAL_MANAGEMENT = 0x0A,
         SELECTION = 0x0B,
+        CREDENTIAL_MANAGEMENT_PREVIEW = 0x41,
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Error {
         /// Tries left before the PIN is blocked for good, where the key tells.
         left: Option<u32>,
     },
+    /// The key gives no token under the PIN that it has.
+    #[error("the security key wants its PIN changed before anything else")]
+    PinMustChange,
     /// The key is gone: it was unplugged, taken off the reader, or its program has ended.
     #[error("the security key was removed; insert it and try again")]
     Removed,

@@ -7,13 +7,16 @@
 
 mod scripted;
 
+use std::io::{self, Read, Write};
+
 use ctap::client_pin::Permissions;
 use ctap::command::{Bare, GetAssertion};
-use ctap::hid::{ErrorCode, MESSAGE_LENGTH_MAX};
+use ctap::hid::{Channel, Command, ErrorCode, MESSAGE_LENGTH_MAX, Message};
 use ctap::webauthn::{self, AuthenticationOptions};
-use ctap::{Error, Pin, Status};
+use ctap::{Client, Error, Pin, Status};
 use scripted::{Notes, Say, client, info};
 use sha2::{Digest, Sha256};
+use types::SeededEntropy;
 
 const FIDO_2_1: [&str; 2] = ["FIDO_2_0", "FIDO_2_1"];
 
@@ -107,6 +110,73 @@ fn a_touch_tells_keys_apart_with_selection_or_without() {
     }
 }
 
+/// A key that other programs talk to on the broadcast channel: their answer, then the report in question.
+struct Crowded(Vec<u8>);
+
+impl Read for Crowded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = (&self.0[..]).read(buffer)?;
+        self.0.drain(..length);
+        Ok(length)
+    }
+}
+
+impl Write for Crowded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_key_that_is_busy_with_another_program_is_said_to_be() {
+    let of_others = Message::new(Channel::BROADCAST, Command::INIT, vec![7; 17]);
+    let busy = Message::error(Channel::BROADCAST, ErrorCode::CHANNEL_BUSY);
+    let other = Message::error(Channel::BROADCAST, ErrorCode::INVALID_LEN);
+    let check = |messages: &[&Message], expect: &str| {
+        let reports = messages
+            .iter()
+            .flat_map(|message| message.to_reports().unwrap());
+        let stream = Crowded(reports.flatten().collect());
+        let refused = Client::open(stream, Box::new(SeededEntropy::new(1))).unwrap_err();
+        assert!(refused.to_string().contains(expect), "{refused}");
+    };
+    check(&[&of_others, &busy], "another program is using the key");
+    check(&[&of_others, &other], "was removed");
+}
+
+#[test]
+fn credentials_are_managed_under_the_number_that_the_key_knows() {
+    let check = |option: &str, expect: Option<u8>| {
+        let mut info = current();
+        let at = info
+            .windows(8)
+            .position(|part| part == b"credMgmt")
+            .unwrap();
+        info[at - 1] = 0x60 | u8::try_from(option.len().min(23)).unwrap();
+        info.splice(at..at + 8, option.bytes());
+        let mut client = client(info, |request| match request {
+            [0x06, ..] if request[5] == 2 => vec![Say::Reply(KEY_AGREEMENT.to_vec())],
+            [0x06, ..] => vec![Say::Reply([&b"\xA1\x02\x58\x30"[..], &[7; 48]].concat())],
+            // Nothing is stored, and there is room for one.
+            _ => vec![Say::Reply(vec![0xA2, 1, 0, 2, 1])],
+        });
+        let pin = Pin::new("123456".to_owned()).unwrap();
+        let listed = client.credentials(&pin);
+        assert_eq!(listed.is_ok(), expect.is_some(), "{option}");
+        if let Some(code) = expect {
+            let stream = client.into_stream();
+            assert_eq!(stream.requests.lock().unwrap().last().unwrap()[0], code);
+        }
+    };
+    check("credMgmt", Some(0x0A));
+    check("credentialMgmtPreview", Some(0x41));
+    check("somethingElse", None);
+}
+
 #[test]
 fn refused_pins_come_with_the_tries_that_are_left() {
     let check = |status: Status, left: u8, expect: &str| {
@@ -130,6 +200,18 @@ fn refused_pins_come_with_the_tries_that_are_left() {
     check(Status::PIN_INVALID, 1, "one try is left");
     check(Status::PIN_AUTH_BLOCKED, 5, "remove the key and insert it");
     check(Status::PIN_BLOCKED, 0, "only a reset");
+}
+
+#[test]
+fn a_pin_that_must_be_changed_is_not_tried() {
+    // Field 12 of getInfo, forcePINChange.
+    let mut info = current();
+    info[0] += 1;
+    info.extend([0x0C, 0xF5]);
+    let mut client = client(info, |_| vec![]);
+    let pin = Pin::new("123456".to_owned()).unwrap();
+    let refused = client.token(&pin, Permissions::GET_ASSERTION, Some("a.example"));
+    assert!(matches!(refused, Err(Error::PinMustChange)));
 }
 
 /// P-256's base point, as a key agreement.

@@ -200,6 +200,9 @@ impl<S: Read + Write> Client<S> {
         if self.info.has_pin() == Some(false) && self.refresh_info()?.has_pin() == Some(false) {
             return Err(Error::Status(Status::PIN_NOT_SET));
         }
+        if self.info.must_change_pin && self.refresh_info()?.must_change_pin {
+            return Err(Error::PinMustChange);
+        }
         let shared = self.agree()?;
         let entropy = &mut *self.entropy;
         let request = match self.info.option("pinUvAuthToken") {

@@ -73,6 +73,10 @@ impl<S: Read + Write> Client<S> {
             };
             match command {
                 command if command == wanted && is_ours(&payload) => return Ok(payload),
+                // Whoever asked on the broadcast channel: a key that is busy with one program has no time for another.
+                Command::ERROR if payload == [ErrorCode::CHANNEL_BUSY.0] => {
+                    return Err(hid::Error::Device(ErrorCode::CHANNEL_BUSY).into());
+                }
                 // On the broadcast channel answers to other programs are seen, too.
                 _ if self.channel == Channel::BROADCAST => (),
                 Command::KEEPALIVE => self.keep_waiting(&payload, told)?,

@@ -153,6 +153,9 @@ pub(crate) fn refused(what: impl Into<String>) -> impl FnOnce(Error) -> Failure 
     let what = what.into();
     move |error| {
         let failure = Failure::new(what).why(&error);
+        if matches!(error, Error::PinMustChange) {
+            return failure.next("change it with `tombolo key set-pin`");
+        }
         match error.status() {
             Some(Status::PIN_NOT_SET) => failure.next("set one with `tombolo key set-pin`"),
             Some(Status::PIN_BLOCKED) => failure.next(
