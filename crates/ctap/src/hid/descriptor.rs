@@ -159,13 +159,18 @@ mod tests {
         assert_eq!(fido_interface(&bytes), expect, "{hex}");
     }
 
-    /// YubiKey, Solo, Nitrokey, Feitian, Token2 and Trezor all carry the descriptor of the specification.
+    /// The descriptor of the specification, which YubiKey 5, Solo 1, Feitian, Token2 and Trezor have byte for byte.
     const COMMON: &str = "06d0f10901a1010920150026ff007508954081020921150026ff00750895409102c0";
 
     #[test]
     fn real_keys_are_keys() {
         check(COMMON, KEY);
-        // Usages that the stack of a firmware's language made up, with ranges.
+        // Solo 2 and Nitrokey 3, whose firmware numbers the usages in its own way.
+        check(
+            "06d0f10901a10109031500 26ff007508954081080904150026ff00750895409108c0",
+            KEY,
+        );
+        // A gadget of Linux, with ranges of usages where the others have ranges of values.
         check(
             "06d0f10901a1010901190029ff1500750895408102098119002aff00150075089540 9102c0",
             KEY,
