@@ -8,7 +8,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a test is its own top floor")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -251,6 +251,36 @@ fn what_a_key_cannot_do_is_said_when_it_is_looked_at() {
         0,
         "offline     yes, by hmac-secret",
     );
+}
+
+#[test]
+fn a_key_that_is_busy_with_another_program_is_asked_again() {
+    use ctap::hid::{Channel, ErrorCode, Message};
+
+    let key = Key::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let busy = |stream: &mut TcpStream| {
+        stream.read_exact(&mut [0; 64]).unwrap();
+        let error = Message::error(Channel::BROADCAST, ErrorCode::CHANNEL_BUSY);
+        stream
+            .write_all(error.to_reports().unwrap().as_flattened())
+            .unwrap();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2 {
+                busy(&mut listener.accept().unwrap().0);
+            }
+            key.key.serve(listener.accept().unwrap().0).unwrap();
+            for _ in 0..10 {
+                busy(&mut listener.accept().unwrap().0);
+            }
+        });
+        let info = || tombolo(&["info", "--softkey", &address]).output().unwrap();
+        check(&info(), 0, "this software key");
+        check(&info(), 3, "another program is using the key");
+    });
 }
 
 #[test]

@@ -167,19 +167,19 @@ mod tests {
         check(COMMON, KEY);
         // Solo 2 and Nitrokey 3, whose firmware numbers the usages in its own way.
         check(
-            "06d0f10901a10109031500 26ff007508954081080904150026ff00750895409108c0",
+            "06d0f10901a1010903150026ff007508954081080904150026ff00750895409108c0",
             KEY,
         );
         // A gadget of Linux, with ranges of usages where the others have ranges of values.
         check(
-            "06d0f10901a1010901190029ff1500750895408102098119002aff00150075089540 9102c0",
+            "06d0f10901a1010901190029ff1500750895408102098119002aff001500750895409102c0",
             KEY,
         );
         // The usage with its page in four bytes; and a logical collection around the reports.
         check("0b0100d0f1a101c0", Some(Interface::default()));
         check("06d0f10901a101a1020920750895408102c0092195409102c0", KEY);
         // One descriptor for two devices: a keyboard, then a key.
-        let keyboard = "05010906a1010507150025017501950881 02c0";
+        let keyboard = "05010906a101050715002501750195088102c0";
         check(&format!("{keyboard} {COMMON}"), KEY);
         // Numbered reports.
         let numbered = Interface {

@@ -14,7 +14,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ctap::{Client, Pin};
+use ctap::hid::{self, ErrorCode};
+use ctap::{Client, Error, Pin};
 
 use crate::io::{Failure, OsEntropy, Shell, Tell};
 use crate::softkey::pin::ShownPin;
@@ -62,6 +63,10 @@ pub(crate) struct Which {
 
 /// A software key that is waiting for its touch says so every 100 ms; this long none is silent.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So often, and with such pauses, a key that is busy with another program is asked again.
+const BUSY_MAX: u32 = 10;
+const BUSY: Duration = Duration::from_millis(200);
 
 impl KeyArgs {
     /// Opens the key, and says at once what it cannot do. `user` is the account that was named; of several accounts
@@ -181,25 +186,39 @@ fn all_plugged_in() -> Result<Vec<Opened>, Failure> {
 #[cfg(unix)]
 fn plugged_in(device: &hidraw::Found) -> Result<Opened, Failure> {
     let name = format!("{} at {}", device.name, device.node.display());
-    answering(name, Box::new(device.open()?))
+    answering(name, || Ok(Box::new(device.open()?)))
 }
 
 fn served(address: &str) -> Result<Opened, Failure> {
-    let stream = TcpStream::connect(address).and_then(|stream| {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(stream)
-    });
-    let stream = stream.map_err(|error| {
-        Failure::new(format!("the security key at {address} cannot be reached"))
-            .why(error)
-            .next("is it being served? start it with `tombolo softkey serve`")
-    })?;
-    answering(address.to_owned(), Box::new(stream))
+    answering(address.to_owned(), || {
+        let stream = TcpStream::connect(address).and_then(|stream| {
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        });
+        let stream = stream.map_err(|error| {
+            Failure::new(format!("the security key at {address} cannot be reached"))
+                .why(error)
+                .next("is it being served? start it with `tombolo softkey serve`")
+        })?;
+        Ok(Box::new(stream))
+    })
 }
 
-fn answering(name: String, stream: Box<dyn Stream>) -> Result<Opened, Failure> {
-    let client = Client::open(stream, Box::new(OsEntropy))
-        .tell(format!("the security key {name} does not answer as one"))?;
+/// Begins to speak with a key. Browsers look at each key now and then; a moment later it has time for us.
+fn answering(
+    name: String,
+    open: impl Fn() -> Result<Box<dyn Stream>, Failure>,
+) -> Result<Opened, Failure> {
+    let what = format!("the security key {name} does not answer as one");
+    for _ in 1..BUSY_MAX {
+        match Client::open(open()?, Box::new(OsEntropy)) {
+            Err(Error::Hid(hid::Error::Device(ErrorCode::CHANNEL_BUSY))) => {
+                std::thread::sleep(BUSY);
+            }
+            other => return Ok((name, other.tell(what)?)),
+        }
+    }
+    let client = Client::open(open()?, Box::new(OsEntropy)).tell(what)?;
     Ok((name, client))
 }
