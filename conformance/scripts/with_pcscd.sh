@@ -7,7 +7,10 @@
 #   STATE    the key's state file
 set -eu
 if [ "${WITH_PCSCD:-}" != inside ]; then
-    WITH_PCSCD=inside exec unshare --net --mount --pid --fork --kill-child sh "$0" "$@"
+    # Whoever is not root becomes so inside, where the kernel lets them.
+    user=
+    [ "$(id -u)" = 0 ] || user=--map-root-user
+    WITH_PCSCD=inside exec unshare $user --net --mount --pid --fork --kill-child sh "$0" "$@"
 fi
 tombolo=$1 state=$2
 shift 2
