@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a test is its own top floor")]
 
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -61,8 +62,16 @@ impl Shared {
     }
 
     fn tombolo(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let addresses = self.house.addresses();
-        Command::new(env!("CARGO_BIN_EXE_tombolo"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tombolo"));
+        command
             .args(arguments)
             .current_dir(self.house.state())
             .env("TOMBOLO_CLOUD", &addresses.cloud)
@@ -70,8 +79,23 @@ impl Shared {
             .env("TOMBOLO_CLOUD_ORIGIN", self.house.cloud_origin())
             .env("TOMBOLO_SOFTKEY_ADDRESS", addresses.key.to_string())
             .env("TOMBOLO_WORKSTATION_STATE", "device")
-            .env("KRB5CCNAME", "FILE:tickets")
-            .stdin(Stdio::null())
+            .env("KRB5CCNAME", "FILE:tickets");
+        command
+    }
+
+    /// Somebody at a terminal who types this.
+    fn typing(&self, arguments: &[&str], text: &str) -> Output {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&near).unwrap();
+        unlockpt(&near).unwrap();
+        let far = ptsname(&near, Vec::new()).unwrap().into_string().unwrap();
+        let far = std::fs::File::options().read(true).write(true).open(far);
+        let mut near = std::fs::File::from(near);
+        near.write_all(text.as_bytes()).unwrap();
+        self.command(arguments)
+            .stdin(far.unwrap())
             .output()
             .unwrap()
     }
@@ -118,6 +142,19 @@ fn of_two_people_with_one_key_the_named_one_is_signed_in() {
     refused(&nobody, "none of them was chosen");
     let stranger = shared.sign_in(&["--user", "nobody@contoso.com"]);
     refused(&stranger, "has no account nobody@contoso.com");
+
+    // At a terminal the person is asked: the newest is the first of the list.
+    let signin = ["signin", "--pin-file", "pin"];
+    let asked = shared.typing(&signin, "2\n");
+    done(&asked, &format!("1  {second}"));
+    done(&asked, &format!("signed in as {first}"));
+    done(
+        &shared.typing(&signin, "1\n"),
+        &format!("signed in as {second}"),
+    );
+    for nonsense in ["3\n", "0\n", "ada\n", "\n"] {
+        refused(&shared.typing(&signin, nonsense), "none of them was chosen");
+    }
 
     // Without the cloud each of them opens what is their own.
     shared.house.cut_cloud().unwrap();
