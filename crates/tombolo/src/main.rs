@@ -12,6 +12,7 @@ mod cloud;
 mod completions;
 mod detect;
 mod io;
+mod key;
 mod keys;
 mod lab;
 mod signin;
@@ -41,6 +42,7 @@ Examples:
   tombolo lab run --all                         claims about signing in, each from more than one side
   tombolo lab up                                leave the house running, to try by hand
   tombolo signin --cloud https://… --hidraw …    a passkey signs in, and the domain's tickets come with it
+  tombolo key find                              security keys that are plugged in, and whether they can be used
   tombolo keys show 'B:854:0002…:CN=Ada,DC=…'   decode one msDS-KeyCredentialLink value
   ldapsearch … | tombolo keys show -            decode all values in any text
   tombolo detect scan changes.jsonl             planted key or legitimate writeback, and why
@@ -73,6 +75,7 @@ enum Command {
     Cloud(cloud::Command),
     Completions(completions::Command),
     Detect(detect::Command),
+    Key(key::Command),
     Keys(keys::Command),
     Lab(lab::Command),
     Signin(signin::Command),
@@ -107,6 +110,7 @@ fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
         Some(Command::Cloud(command)) => cloud::run(command, shell),
         Some(Command::Completions(command)) => completions::run(command, shell),
         Some(Command::Detect(command)) => detect::run(command, shell),
+        Some(Command::Key(command)) => key::run(command, shell),
         Some(Command::Keys(command)) => keys::run(command, shell),
         Some(Command::Lab(command)) => lab::run(command, shell),
         Some(Command::Signin(command)) => signin::run(&command, shell),

@@ -31,7 +31,7 @@ const fn package(name: &'static str, brings: Brings, needed_by: &'static str) ->
     }
 }
 
-const PACKAGES: [Package; 18] = [
+const PACKAGES: [Package; 22] = [
     package("gcc", Program("cc"), "everything"),
     package("g++", Program("g++"), "fuzz: libFuzzer's runtime"),
     package(
@@ -54,6 +54,26 @@ const PACKAGES: [Package; 18] = [
         "fido2-tools",
         Program("fido2-token"),
         "conformance: libfido2",
+    ),
+    package(
+        "pcscd",
+        Program("pcscd"),
+        "conformance: security keys on readers",
+    ),
+    package(
+        "vsmartcard-vpcd",
+        Library("pcsc/drivers/serial/libifdvpcd.so"),
+        "conformance: security keys on readers",
+    ),
+    package(
+        "libpcsclite-dev",
+        Library("pkgconfig/libpcsclite.pc"),
+        "conformance: a build that speaks to readers",
+    ),
+    package(
+        "python3-pyscard",
+        Library("python3/dist-packages/smartcard/__init__.py"),
+        "conformance: python-fido2 over readers",
     ),
     package(
         "krb5-user",
