@@ -20,6 +20,7 @@ use types::{SeededEntropy, Timestamp, VirtualClock};
 
 const PATH_VARIABLE: &str = "TOMBOLO_CLOUD_KILL_TEST";
 const ROUNDS: u64 = 8;
+const THREADS: usize = 4;
 
 fn surroundings(seed: u64) -> Surroundings {
     let start = Timestamp::parse_rfc3339("2026-06-10T05:06:07Z").unwrap();
@@ -29,7 +30,8 @@ fn surroundings(seed: u64) -> Surroundings {
     )
 }
 
-/// The victim: makes users and says so after each, until it is killed. Does nothing when run as a test of its own.
+/// The victim: makes users from several threads, so that they share commits, and says so after each, until it is killed. Does
+/// nothing when run as a test of its own.
 #[test]
 fn victim() {
     #[expect(
@@ -41,18 +43,25 @@ fn victim() {
     };
     let (path, seed) = path.split_once('|').unwrap();
     let cloud = Cloud::open(Path::new(path), surroundings(seed.parse().unwrap())).unwrap();
-    for n in 0.. {
-        let name = format!("user{seed}-{n}");
-        let user = cloud.create_user(
-            &Caller::operator(),
-            &NewUser {
-                user_principal_name: format!("{name}@corp.contoso.com"),
-                display_name: name,
-                account_enabled: true,
-            },
-        );
-        println!("acknowledged {}", user.unwrap().id);
-    }
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let cloud = &cloud;
+            scope.spawn(move || {
+                for n in 0.. {
+                    let name = format!("user{seed}-{thread}-{n}");
+                    let user = cloud.create_user(
+                        &Caller::operator(),
+                        &NewUser {
+                            user_principal_name: format!("{name}@corp.contoso.com"),
+                            display_name: name,
+                            account_enabled: true,
+                        },
+                    );
+                    println!("acknowledged {}", user.unwrap().id);
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -158,12 +158,7 @@ impl Cloud {
     }
 
     fn with_entropy<T>(&self, work: impl FnOnce(&mut dyn Entropy) -> T) -> T {
-        let mut entropy = self
-            .0
-            .entropy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        work(entropy.as_mut())
+        work(&mut Shared(&self.0.entropy))
     }
 
     fn change(&self, user: Guid, kind: &'static str, at: Timestamp) -> Change {
@@ -202,6 +197,16 @@ impl Cloud {
         let _ = with_buckets(self.0.failures.as_ref(), |buckets| {
             buckets.take(address, self.now())
         });
+    }
+}
+
+/// The one source of randomness, held only while it gives: cryptography takes longer.
+struct Shared<'a>(&'a Mutex<Box<dyn Entropy>>);
+
+impl Entropy for Shared<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        let mut source = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        source.fill(bytes);
     }
 }
 

@@ -16,9 +16,10 @@ mod tenant_keys;
 mod tokens;
 mod trust;
 mod users;
+mod writer;
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
@@ -31,6 +32,8 @@ pub(crate) use keys::{KeyRow, NewKey};
 pub(crate) use tenant_keys::KeptKey;
 pub(crate) use tokens::TokenKind;
 pub(crate) use users::{UserRow, UserUpdate};
+
+use writer::Writer;
 
 use crate::error::Error;
 
@@ -45,10 +48,13 @@ const SCHEMAS: [(i64, &str); 3] = [
 /// Another process may hold the write lock for so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The open file. Writers queue behind one connection; readers have their own and never wait for a writer.
+/// Who reads at the same time; reads are short, and a core does one.
+const READERS: usize = 4;
+
+/// The open file. Writers share commits of one connection; readers have their own and never wait for a writer.
 pub(crate) struct Store {
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    writer: Writer,
+    readers: [Mutex<Connection>; READERS],
 }
 
 impl Store {
@@ -67,7 +73,7 @@ impl Store {
         }
         grow_from(0, &transaction)?;
         transaction.commit()?;
-        Self::with_reader(path, writer)
+        Self::with_readers(path, writer)
     }
 
     /// Opens a file.
@@ -75,10 +81,10 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut writer = prepare(Connection::open_with_flags(path, flags)?)?;
         match schema_version(&writer)? {
-            SCHEMA_VERSION => Self::with_reader(path, writer),
+            SCHEMA_VERSION => Self::with_readers(path, writer),
             1..SCHEMA_VERSION => {
                 grow(&mut writer)?;
-                Self::with_reader(path, writer)
+                Self::with_readers(path, writer)
             }
             0 => Err(Error::StoreFormat(format!(
                 "{} holds no tenant; create one first",
@@ -91,26 +97,25 @@ impl Store {
         }
     }
 
-    fn with_reader(path: &Path, writer: Connection) -> Result<Self, Error> {
+    fn with_readers(path: &Path, writer: Connection) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = prepare(Connection::open_with_flags(path, flags)?)?;
-        reader.pragma_update(None, "query_only", true)?;
+        let reader = || {
+            let reader = prepare(Connection::open_with_flags(path, flags)?)?;
+            reader.pragma_update(None, "query_only", true)?;
+            Ok::<_, Error>(Mutex::new(reader))
+        };
         Ok(Self {
-            writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
+            writer: Writer::new(writer),
+            readers: [reader()?, reader()?, reader()?, reader()?],
         })
     }
 
-    /// Runs `work` in one write transaction, which is on disk when this returns `Ok` and never was otherwise.
+    /// Runs `work` as a whole, which is on disk when this returns `Ok` and never was otherwise. Others may share its commit.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        work: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        self.writer.write(work)
     }
 
     /// Runs `work` on one snapshot.
@@ -118,15 +123,25 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut connection = lock(&self.reader);
+        let mut connection = self.reader();
         let transaction = connection.transaction()?;
         work(&transaction)
     }
-}
 
-/// A thread that panicked inside a transaction rolled it back, so the connection is sound.
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A reader that is free, or the first that becomes so of one.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let [first, ..] = &self.readers;
+        let free = self
+            .readers
+            .iter()
+            .find_map(|reader| match reader.try_lock() {
+                Ok(guard) => Some(guard),
+                // A thread that panicked inside a transaction rolled it back, so the connection is sound.
+                Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => None,
+            });
+        free.unwrap_or_else(|| first.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 fn prepare(connection: Connection) -> Result<Connection, Error> {

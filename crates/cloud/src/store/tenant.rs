@@ -37,23 +37,20 @@ impl Store {
     /// Reads the tenant's row.
     pub(crate) fn tenant(db: &Connection) -> Result<Tenant, Error> {
         let found = db
-            .query_row(
-                "SELECT id, name, rp_id, rp_name, origins, epoch, created FROM tenant",
-                [],
-                |row| {
-                    Ok(Tenant {
-                        id: row.get::<_, Text<Guid>>(0)?.0,
-                        name: row.get(1)?,
-                        rp: RelyingParty {
-                            id: row.get(2)?,
-                            name: row.get(3)?,
-                            origins: row.get::<_, List>(4)?.0,
-                        },
-                        epoch: row.get(5)?,
-                        created: row.get::<_, Ticks>(6)?.0,
-                    })
-                },
-            )
+            .prepare_cached("SELECT id, name, rp_id, rp_name, origins, epoch, created FROM tenant")?
+            .query_row([], |row| {
+                Ok(Tenant {
+                    id: row.get::<_, Text<Guid>>(0)?.0,
+                    name: row.get(1)?,
+                    rp: RelyingParty {
+                        id: row.get(2)?,
+                        name: row.get(3)?,
+                        origins: row.get::<_, List>(4)?.0,
+                    },
+                    epoch: row.get(5)?,
+                    created: row.get::<_, Ticks>(6)?.0,
+                })
+            })
             .optional()?;
         found
             .ok_or_else(|| Error::StoreFormat("the store holds no tenant; create one first".into()))
