@@ -406,6 +406,17 @@ fn a_read_only_controller_is_found_by_its_number() {
     let rid = |sids: &[types::Sid]| sids.iter().filter_map(|sid| sid.rid()).collect::<Vec<_>>();
     assert_eq!(rid(&found.reveal_on_demand), [513]);
     assert_eq!(rid(&found.never_reveal), [512]);
+    // It is read once, until something is written.
+    let again = principals.read_only_server(7).unwrap().unwrap();
+    assert!(Arc::ptr_eq(&found, &again));
+    let users = "CN=Domain Users,CN=Users,DC=corp,DC=contoso,DC=com";
+    let deny = Modification::new(Replace, "msDS-NeverRevealGroup", [users]);
+    let request = ModifyRequest::new(server.parse::<Name>().unwrap(), vec![deny]);
+    directory
+        .apply(&Session::system(), Operation::Modify(request))
+        .unwrap();
+    let denied = principals.read_only_server(7).unwrap().unwrap();
+    assert_eq!(rid(&denied.never_reveal), [513]);
     let krbtgt = principals.find(PrincipalName::Krbtgt(7)).unwrap().unwrap();
     assert_eq!(krbtgt.krbtgt_number, Some(7));
     // The domain's own ticket granting account belongs to no read-only one.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use directory::{Principal, PrincipalName, Principals};
+use directory::{Principal, PrincipalName, Principals, ReadOnlyController};
 use kdc::{
     Account, AccountKind, AccountPolicy, Accounts, KeySet, Lookup, ReadOnlyServer, Unavailable,
 };
@@ -18,11 +18,14 @@ pub struct DirectoryAccounts {
     principals: Arc<Principals>,
     // The directory keeps what it read for as long as it holds; what was made of it holds as long.
     made: RwLock<HashMap<Guid, Made>>,
+    servers: RwLock<HashMap<u16, MadeServer>>,
     keys: Mutex<KeyIndex>,
 }
 
 /// What was read, and what was made of it.
 type Made = (Arc<Principal>, Arc<Account>);
+/// The same of a read-only server.
+type MadeServer = (Arc<ReadOnlyController>, Arc<ReadOnlyServer>);
 
 impl DirectoryAccounts {
     /// Over what is read of a directory.
@@ -30,6 +33,7 @@ impl DirectoryAccounts {
         Self {
             principals,
             made: RwLock::default(),
+            servers: RwLock::default(),
             keys: Mutex::default(),
         }
     }
@@ -84,19 +88,34 @@ impl Accounts for DirectoryAccounts {
             .principals
             .read_only_server(number)
             .map_err(|error| Unavailable(error.to_string()))?;
-        Ok(found.map(|server| {
-            let has = |bit: u32| server.account_control & bit != 0;
-            Arc::new(ReadOnlyServer {
-                number,
-                sid: server.sid,
-                name: server.account_name,
-                disabled: has(DISABLED),
-                partial_secrets: has(PARTIAL_SECRETS),
-                allowed: server.reveal_on_demand,
-                denied: server.never_reveal,
-                revealed: None,
-            })
-        }))
+        let Some(controller) = found else {
+            return Ok(None);
+        };
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, server)) = servers.get(&number)
+            && Arc::ptr_eq(of, &controller)
+        {
+            return Ok(Some(Arc::clone(server)));
+        }
+        drop(servers);
+        let server = Arc::new(server(number, &controller));
+        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        servers.insert(number, (controller, Arc::clone(&server)));
+        Ok(Some(server))
+    }
+}
+
+fn server(number: u16, controller: &ReadOnlyController) -> ReadOnlyServer {
+    let has = |bit: u32| controller.account_control & bit != 0;
+    ReadOnlyServer {
+        number,
+        sid: controller.sid.clone(),
+        name: controller.account_name.clone(),
+        disabled: has(DISABLED),
+        partial_secrets: has(PARTIAL_SECRETS),
+        allowed: controller.reveal_on_demand.clone(),
+        denied: controller.never_reveal.clone(),
+        revealed: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,21 +61,22 @@ async fn connection(
     stream.set_nodelay(true)?;
     let server = stream.local_addr()?;
     let mut entropy = (around.entropy)();
+    let mut received = Vec::with_capacity(READ_BYTES);
     loop {
-        let Ok(length) = timeout(PATIENCE, stream.read_u32()).await? else {
-            return Ok(());
+        let message = match timeout(PATIENCE, message(&mut stream, &mut received)).await?? {
+            Framed::Message(message) => message,
+            Framed::TooLong => {
+                return match kdc.field_too_long(around.clock.now()) {
+                    Some(refusal) if door == Door::Tickets => send(&mut stream, &refusal).await,
+                    _ => Ok(()),
+                };
+            }
+            Framed::End => return Ok(()),
         };
-        // RFC 4120 7.2.2: the high bit is reserved for extensions; a KDC that knows none answers FIELD_TOOLONG and closes.
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > REQUEST_BYTES_MAX {
-            return match kdc.field_too_long(around.clock.now()) {
-                Some(refusal) if door == Door::Tickets => send(&mut stream, &refusal).await,
-                _ => Ok(()),
-            };
-        }
-        let request = timeout(PATIENCE, message(&mut stream, length)).await??;
         let now = around.clock.now();
-        let answer = door.answer(kdc, &request, client, server, now, &mut *entropy);
+        let request = received.get(message.clone()).unwrap_or_default();
+        let answer = door.answer(kdc, request, client, server, now, &mut *entropy);
+        received.drain(..message.end);
         for event in answer.events {
             (around.audit)(client, event);
         }
@@ -85,15 +87,36 @@ async fn connection(
     }
 }
 
-/// Memory is taken as bytes come, not as they are announced.
-async fn message(stream: &mut TcpStream, length: usize) -> io::Result<Vec<u8>> {
-    let mut message = Vec::with_capacity(length.min(4096));
-    let limit = u64::try_from(length).unwrap_or(u64::MAX);
-    stream.take(limit).read_to_end(&mut message).await?;
-    if message.len() < length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+/// What comes next on a stream.
+enum Framed {
+    /// A message, which is there as a whole.
+    Message(Range<usize>),
+    /// One that announces more than is read. RFC 4120 7.2.2: the high bit is reserved for extensions; a KDC that knows none
+    /// answers FIELD_TOOLONG and closes.
+    TooLong,
+    /// Nothing more.
+    End,
+}
+
+/// Reads the next message. Most come in one piece with their length, and cost one read. Memory is taken as bytes come, not as
+/// they are announced.
+async fn message(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<Framed> {
+    loop {
+        if let Some(length) = received.first_chunk() {
+            let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+            if length > REQUEST_BYTES_MAX {
+                return Ok(Framed::TooLong);
+            }
+            let end = LENGTH_BYTES + length;
+            if received.len() >= end {
+                return Ok(Framed::Message(LENGTH_BYTES..end));
+            }
+        }
+        received.reserve(READ_BYTES);
+        if stream.read_buf(received).await? == 0 {
+            return Ok(Framed::End);
+        }
     }
-    Ok(message)
 }
 
 async fn send(stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
@@ -102,6 +125,9 @@ async fn send(stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
     timeout(PATIENCE, stream.write_all(&framed)).await?
 }
 
+const LENGTH_BYTES: usize = 4;
+/// Most requests are shorter.
+const READ_BYTES: usize = 4096;
 const CONNECTIONS_MAX: usize = 1024;
 /// Many people may share one address, and none of them needs many connections.
 const CONNECTIONS_PER_SOURCE_MAX: usize = 256;

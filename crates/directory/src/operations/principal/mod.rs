@@ -1,7 +1,7 @@
 //! Accounts as a KDC sees them: names, keys, groups and policy of one account, read at once.
 //!
 //! A sign-in asks for the same few accounts again and again, so what was read is kept: an answer as long as nothing at
-//! all was written, and an account as long as it, the domain's head and every group stay as they are.
+//! all was written, a read-only domain controller with it, and an account as long as it, the domain's head and every group stay as they are.
 //!
 //! Deliberately absent: any decision, and any access check. Whoever holds a [`Principals`] reads keys.
 
@@ -114,6 +114,19 @@ pub struct Principals {
 struct Answers {
     usn: u64,
     found: HashMap<Asked, Arc<Principal>>,
+    servers: HashMap<u16, Arc<ReadOnlyController>>,
+}
+
+impl Answers {
+    /// To be kept as what holds since the commit; nothing of an earlier one is.
+    fn as_of(&mut self, usn: u64) -> Option<&mut Self> {
+        if self.usn < usn || self.found.len() >= KEPT_MAX {
+            self.found.clear();
+            self.servers.clear();
+            self.usn = self.usn.max(usn);
+        }
+        (self.usn == usn).then_some(self)
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -182,24 +195,35 @@ impl Principals {
             return Ok(None);
         };
         let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
-        if answers.usn < usn || answers.found.len() >= KEPT_MAX {
-            answers.found.clear();
-        }
-        answers.usn = answers.usn.max(usn);
-        if answers.usn == usn {
+        if let Some(answers) = answers.as_of(usn) {
             answers.found.insert(asked, Arc::clone(&found));
         }
         Ok(Some(found))
     }
 
-    /// The read-only domain controller to which the ticket granting account with that number belongs. It is read each
-    /// time.
-    pub fn read_only_server(&self, number: u16) -> Result<Option<ReadOnlyController>, Error> {
+    /// The read-only domain controller to which the ticket granting account with that number belongs, as of the last commit.
+    pub fn read_only_server(&self, number: u16) -> Result<Option<Arc<ReadOnlyController>>, Error> {
         let snapshot = self.directory.snapshot();
-        match locate(&snapshot, PrincipalName::Krbtgt(number))? {
-            Some(krbtgt) if number != 0 => read::read_only_server(&snapshot, &krbtgt),
-            _ => Ok(None),
+        let usn = snapshot.highest_usn();
+        let answers = self.answers.read().unwrap_or_else(PoisonError::into_inner);
+        if answers.usn == usn
+            && let Some(known) = answers.servers.get(&number)
+        {
+            return Ok(Some(Arc::clone(known)));
         }
+        drop(answers);
+        let found = match locate(&snapshot, PrincipalName::Krbtgt(number))? {
+            Some(krbtgt) if number != 0 => read::read_only_server(&snapshot, &krbtgt)?,
+            _ => None,
+        };
+        let Some(found) = found.map(Arc::new) else {
+            return Ok(None);
+        };
+        let mut answers = self.answers.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answers) = answers.as_of(usn) {
+            answers.servers.insert(number, Arc::clone(&found));
+        }
+        Ok(Some(found))
     }
 
     fn principal(
