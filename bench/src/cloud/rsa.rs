@@ -151,3 +151,26 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 const RSA_ENCRYPTION: &[u8] = &[
     0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_shared_primes_are_keys_and_differ() {
+        let primes = Primes::for_keys(6).unwrap();
+        let moduli: std::collections::HashSet<Vec<u8>> = (0..6)
+            .map(|number| {
+                let key = rsa::KeyPair::from_pkcs8(&primes.key(number).unwrap()).unwrap();
+                assert_eq!(key.public_modulus_len(), 256);
+                let spki: aws_lc_rs::encoding::PublicKeyX509Der<'_> =
+                    aws_lc_rs::signature::KeyPair::public_key(&key)
+                        .as_der()
+                        .unwrap();
+                spki.as_ref().to_vec()
+            })
+            .collect();
+        assert_eq!(moduli.len(), 6);
+        assert!(primes.key(6).is_none(), "four primes make six keys");
+    }
+}

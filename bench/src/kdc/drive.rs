@@ -115,7 +115,7 @@ fn timestamps(
         requests.push(client.timestamp(key)?);
     }
     measure(target, Case::Timestamp, wire, |thread| {
-        InTurn::new(requests.iter().map(|request| request.for_thread(thread)))
+        InTurn::boxed(requests.iter().map(|request| request.for_thread(thread)))
     })
 }
 
@@ -132,7 +132,7 @@ fn services(
     }
     measure(target, Case::Service, wire, |thread| {
         let all = tickets.iter();
-        InTurn::new(all.map(|(client, tgt)| client.service(tgt, service, thread)))
+        InTurn::boxed(all.map(|(client, tgt)| client.service(tgt, service, thread)))
     })
 }
 
@@ -144,7 +144,7 @@ fn exchanges(target: &Target, wire: Wire, keytab: &Path) -> Result<Row, Failure>
     }
     measure(target, Case::Exchange, wire, |thread| {
         let all = tickets.iter();
-        InTurn::new(
+        InTurn::boxed(
             all.map(|(client, tgt)| {
                 client.service(tgt, &format!("krbtgt/{}", client.realm), thread)
             }),
@@ -159,7 +159,7 @@ struct InTurn {
 }
 
 impl InTurn {
-    fn new(
+    fn boxed(
         all: impl Iterator<Item = Result<Box<dyn Requests>, Failure>>,
     ) -> Result<Box<dyn Requests>, Failure> {
         let all = all.collect::<Result<Vec<_>, _>>()?;

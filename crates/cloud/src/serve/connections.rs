@@ -16,6 +16,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
+use tower::Layer as _;
 
 use super::extract::Peer;
 use super::router::router;
@@ -129,7 +130,9 @@ impl Server {
                 return;
             }
         };
-        let service = TowerToHyperService::new(self.router.layer(Extension(Peer(peer))));
+        // Around the router: what is layered onto it is copied into each of its routes, for each connection anew.
+        let service = Extension(Peer(peer)).layer(self.router);
+        let service = TowerToHyperService::new(service);
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
