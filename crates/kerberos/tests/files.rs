@@ -226,3 +226,130 @@ proptest! {
         }
     }
 }
+
+/// Against Heimdal's manager, November 2026: what was sent, and what came back.
+#[test]
+fn managers_are_asked_as_heimdal_understands() {
+    let cache = CredentialCache::decode(&mit_cache()).unwrap();
+    let principal = &cache.default_principal;
+    let name_of_principal =
+        "00000001 00000001 0000000b 4b5242544553542e434f4d 0000000a 74657374636c69656e74";
+    let check = |request: kcm::Request<'_>, expected: &str| {
+        let expected = HEXLOWER_PERMISSIVE
+            .decode(expected.replace(' ', "").as_bytes())
+            .unwrap();
+        assert_eq!(request.encode().unwrap(), expected, "{request:?}");
+    };
+    check(kcm::Request::DefaultCache, "00000004 02000014");
+    check(kcm::Request::NewName, "00000004 02000003");
+    check(kcm::Request::PrincipalOf("0"), "00000006 02000008 3000");
+    check(
+        kcm::Request::Initialize {
+            cache: "0",
+            principal,
+        },
+        &format!("0000002b 02000004 3000 {name_of_principal}"),
+    );
+    check(
+        kcm::Request::Move {
+            from: "0:1",
+            to: "0",
+        },
+        "0000000a 02000011 303a3100 3000",
+    );
+    let handle = kcm::Handle([7; 16]);
+    check(
+        kcm::Request::Credential { cache: "0", handle },
+        "00000016 0200000a 3000 07070707070707070707070707070707",
+    );
+    assert!(kcm::Request::Destroy("a\0b").encode().is_err());
+
+    let stored = kcm::Request::Store {
+        cache: "0",
+        credential: &cache.credentials[0],
+    };
+    let stored = stored.encode().unwrap();
+    assert_eq!(stored.len(), 4 + 4 + 2 + 173);
+    assert_eq!(
+        Credential::from_bytes(&stored[10..]),
+        Ok(cache.credentials[0].clone())
+    );
+}
+
+#[test]
+fn answers_of_managers_are_read_and_broken_ones_are_not() {
+    let answer = |bytes: &[u8]| kcm::Answer::decode(bytes).map(|answer| answer.code);
+    assert_eq!(kcm::answer_length([0, 0, 0, 6, 0, 0, 0, 0]), Ok(6));
+    assert_eq!(
+        kcm::answer_length([0, 0, 0, 6, 0, 0, 0, 13]),
+        Err(kcm::AnswerError::Status(13))
+    );
+    assert!(matches!(
+        kcm::answer_length([0xFF, 0, 0, 0, 0, 0, 0, 0]),
+        Err(kcm::AnswerError::TooLarge { .. })
+    ));
+    assert_eq!(answer(&[0, 0, 0, 0]), Ok(kcm::Code::OK));
+    assert_eq!(answer(&[0x96, 0xC7, 0x3A, 0xC3]), Ok(kcm::Code::NO_CACHE));
+    assert_eq!(answer(&[0, 0, 0]), Err(kcm::AnswerError::Cut("code")));
+    fn of(value: &[u8]) -> kcm::Answer<'_> {
+        let code = kcm::Code::OK;
+        kcm::Answer { code, value }
+    }
+    assert_eq!(of(b"0:1\0").cache_name().unwrap(), "0:1");
+    assert_eq!(of(b"0:1").cache_name(), Err(kcm::AnswerError::Cut("name")));
+    assert_eq!(of(b"\xFF\0").cache_name(), Err(kcm::AnswerError::NoText));
+    assert_eq!(of(b"").principal(), Ok(None));
+    assert!(of(b"\0").principal().is_err());
+    assert_eq!(of(&[7; 32]).handles().unwrap().len(), 2);
+    assert_eq!(of(&[7; 33]).handles(), Err(kcm::AnswerError::Cut("handle")));
+    let mut twice = principal(&["a"]).to_bytes().unwrap();
+    assert_eq!(of(&twice).principal(), Ok(Some(principal(&["a"]))));
+    twice.push(0);
+    assert!(matches!(
+        of(&twice).principal(),
+        Err(kcm::AnswerError::Value(FileError::Surplus { left: 1, .. }))
+    ));
+}
+
+#[test]
+fn a_renewed_ticket_takes_the_place_of_the_old_one() {
+    let mut cache = CredentialCache::decode(&mit_cache()).unwrap();
+    let before = cache.credentials.len();
+    let mut renewed = cache.credentials[0].clone();
+    renewed.endtime = Timestamp::from_unix_seconds(7777);
+    cache.put(renewed.clone());
+    assert_eq!(cache.credentials.len(), before);
+    assert_eq!(cache.credentials[0], renewed);
+    assert_eq!(cache.ends(), Some(Timestamp::from_unix_seconds(7777)));
+    // For another service, or in another client's name, it is another ticket.
+    let mut other = renewed.clone();
+    other.client = principal(&["somebody"]);
+    cache.put(other);
+    let mut other = renewed;
+    other.server = principal(&["cifs", "files"]);
+    cache.put(other);
+    assert_eq!(cache.credentials.len(), before + 2);
+}
+
+#[test]
+fn configuration_goes_with_its_principal() {
+    let mut entry = CredentialCache::decode(&mit_cache()).unwrap().credentials[0].clone();
+    entry.client = principal(&["testuser"]);
+    entry.server = principal(&["krb5_ccache_conf_data", "pa_type"]);
+    entry.server.realm = "X-CACHECONF:".into();
+    entry.ticket = b"2".to_vec();
+    let mut older = CredentialCache::new(principal(&["testuser"]));
+    older.put(entry.clone());
+    let check = |of: &[&str], own: Option<&Credential>, expected: &[&[u8]]| {
+        let mut newer = CredentialCache::new(principal(of));
+        newer.credentials.extend(own.cloned());
+        newer.keep_configuration(&older);
+        let values: Vec<&[u8]> = newer.credentials.iter().map(|c| &*c.ticket).collect();
+        assert_eq!(values, expected);
+    };
+    let mut newer = entry.clone();
+    newer.ticket = b"16".to_vec();
+    check(&["testuser"], None, &[b"2"]);
+    check(&["testuser"], Some(&newer), &[b"16"]);
+    check(&["somebody"], None, &[]);
+}

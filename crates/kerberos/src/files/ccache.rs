@@ -108,18 +108,84 @@ impl CredentialCache {
         Ok(bytes)
     }
 
+    /// Puts a ticket or a configuration entry into the place of the one that it renews, or at the end.
+    pub fn put(&mut self, credential: Credential) {
+        let old = self
+            .credentials
+            .iter_mut()
+            .find(|old| old.is_renewed_by(&credential));
+        match old {
+            Some(old) => *old = credential,
+            None => self.credentials.push(credential),
+        }
+    }
+
+    /// Takes over the configuration entries of the cache that this one replaces, as far as it has none of that name.
+    /// Those of another principal say nothing about this one, and are not taken.
+    pub fn keep_configuration(&mut self, older: &Self) {
+        if !self.default_principal.is_same(&older.default_principal) {
+            return;
+        }
+        for entry in &older.credentials {
+            let is_new = !self.credentials.iter().any(|own| own.is_renewed_by(entry));
+            if entry.is_configuration() && is_new {
+                self.credentials.push(entry.clone());
+            }
+        }
+    }
+
+    /// When the last of its tickets ends.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.tickets().map(|ticket| ticket.endtime).max()
+    }
+
     /// The tickets, without the configuration entries.
     pub fn tickets(&self) -> impl Iterator<Item = &Credential> {
         self.credentials
             .iter()
             .filter(|credential| !credential.is_configuration())
     }
+
+    /// The ticket granting ticket of the owner's own realm.
+    pub fn granting(&self) -> Option<&Credential> {
+        let realm = &self.default_principal.realm;
+        self.tickets().find(|ticket| ticket.is_granting(realm))
+    }
 }
 
 impl Credential {
+    /// Whether it is a ticket granting ticket of a realm.
+    pub fn is_granting(&self, realm: &KerberosString) -> bool {
+        let parts = self.server.name.parts();
+        self.server.realm == *realm
+            && matches!(parts.as_deref(), Some(["krbtgt", of]) if Some(*of) == realm.as_str())
+    }
+
     /// Whether this is a configuration entry.
     pub fn is_configuration(&self) -> bool {
         self.server.realm == *CONFIGURATION_REALM
+    }
+
+    /// Whether another one is for the same service, in the same client's name and of the same kind.
+    pub fn is_renewed_by(&self, newer: &Self) -> bool {
+        self.is_session_key == newer.is_session_key
+            && self.server.is_same(&newer.server)
+            && self.client.is_same(&newer.client)
+    }
+
+    /// As caches keep it that have a place for each: kernel keys and cache managers.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads what [`Credential::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
+        let mut r = Reader::without_version(FILE, bytes)?;
+        let credential = Self::read(&mut r)?;
+        r.end()?;
+        Ok(credential)
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, FileError> {
@@ -183,6 +249,23 @@ impl Credential {
         }
         write_long(bytes, "ticket", &self.ticket)?;
         write_long(bytes, "second ticket", &self.second_ticket)
+    }
+}
+
+impl Principal {
+    /// As credential caches keep it (FILE format version 4).
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        write_principal(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
+    /// Reads what [`Principal::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
+        let mut r = Reader::without_version(FILE, bytes)?;
+        let principal = principal(&mut r)?;
+        r.end()?;
+        Ok(principal)
     }
 }
 

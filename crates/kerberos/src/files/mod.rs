@@ -1,9 +1,11 @@
-//! Files that hold tickets and keys: credential caches (FILE, version 4), keytabs (version 2) and `.kirbi`.
+//! Files that hold tickets and keys: credential caches (FILE, version 4), keytabs (version 2) and `.kirbi`; and what is
+//! said to a cache manager, which writes tickets as files do.
 //!
-//! Deliberately absent: paths, locks and permissions, which belong to whoever opens the file; the older versions of
+//! Deliberately absent: paths, sockets, locks and permissions, which belong to whoever opens the file; the older versions of
 //! both formats, which depend on the machine's byte order.
 
 mod ccache;
+pub mod kcm;
 mod keytab;
 mod kirbi;
 mod reader;
@@ -21,6 +23,13 @@ pub struct Principal {
     pub name: PrincipalName,
     /// Its realm.
     pub realm: Realm,
+}
+
+impl Principal {
+    /// Whether it is the same name in the same realm; the kind of name does not count.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.realm == other.realm && self.name.is_same_name(&other.name)
+    }
 }
 
 /// `name@REALM`
@@ -67,6 +76,14 @@ pub enum FileError {
         have: usize,
         /// The limit.
         max: usize,
+    },
+    /// More than one value where one was expected.
+    #[error("{file}: {left} bytes too many")]
+    Surplus {
+        /// What kind of file.
+        file: &'static str,
+        /// How many.
+        left: usize,
     },
     /// A value does not fit its field.
     #[error("{file}: {what} is too long for the file")]

@@ -18,6 +18,16 @@ impl<'a> Reader<'a> {
         bytes: &'a [u8],
         need: [u8; 2],
     ) -> Result<Self, FileError> {
+        let mut reader = Self::without_version(file, bytes)?;
+        let have = reader.array("version")?;
+        if have != need {
+            return Err(FileError::Version { file, need, have });
+        }
+        Ok(reader)
+    }
+
+    /// Checks the size alone.
+    pub(super) fn without_version(file: &'static str, bytes: &'a [u8]) -> Result<Self, FileError> {
         if bytes.len() > FILE_BYTES_MAX {
             return Err(FileError::TooLarge {
                 file,
@@ -25,16 +35,22 @@ impl<'a> Reader<'a> {
                 max: FILE_BYTES_MAX,
             });
         }
-        let mut reader = Self {
+        Ok(Self {
             file,
             bytes,
             offset: 0,
-        };
-        let have = reader.array("version")?;
-        if have != need {
-            return Err(FileError::Version { file, need, have });
+        })
+    }
+
+    /// What is left must be nothing.
+    pub(super) fn end(&self) -> Result<(), FileError> {
+        match self.left() {
+            0 => Ok(()),
+            left => Err(FileError::Surplus {
+                file: self.file,
+                left,
+            }),
         }
-        Ok(reader)
     }
 
     pub(super) fn is_empty(&self) -> bool {
