@@ -14,9 +14,9 @@ use cloud_api::prt::{
     TokenRequest,
 };
 use cloud_api::session::{SessionKey, hs256};
-use ctap::Pin;
 use ctap::hmac_secret::{Outputs, Salts};
 use ctap::webauthn::{self, Authentication, AuthenticationOptions};
+use ctap::{Pin, Status};
 use data_encoding::BASE64;
 use kerberos::crypto::{EncryptionType, Key};
 use sha2::{Digest, Sha256};
@@ -25,7 +25,7 @@ use types::{Entropy, Secret, Timestamp};
 use crate::cloud::{self, Cloud, CloudError};
 use crate::connection::Attempt;
 use crate::joined::Joined;
-use crate::offline::{PrimaryRefreshToken, Salt};
+use crate::offline::PrimaryRefreshToken;
 use crate::signature;
 use crate::tickets::{PartialTicket, PartialTicketError};
 
@@ -102,8 +102,8 @@ pub enum SignInError {
     /// The cloud, after the key had signed.
     #[error("{error}")]
     AfterTouch {
-        /// The credential that signed.
-        credential_id: Vec<u8>,
+        /// What the key gave: it may still open what this device kept.
+        touch: Box<Touch>,
         /// What the cloud said.
         error: CloudError,
     },
@@ -111,7 +111,9 @@ pub enum SignInError {
     #[error("security key: {0}")]
     Key(#[from] ctap::Error),
     /// No credential of this cloud on the key.
-    #[error("this security key has no credential for {0}; register it first")]
+    #[error(
+        "this security key has no credential for {0}, or none that signed in here; register it first"
+    )]
     NoCredential(String),
     /// A text of the cloud does not open.
     #[error("the cloud's answer does not open: {0}")]
@@ -174,10 +176,13 @@ pub fn sign_in<S: Read + Write>(
     let text = Jws::text(&signing_input, &signature);
     let answer = cloud::token_endpoint(cloud, form(&text));
     let answer = answer.and_then(|answer| cloud::json::<TokenAnswer>(&answer));
-    let answer = answer.map_err(|error| SignInError::AfterTouch {
-        credential_id: touch.credential_id.clone(),
-        error,
-    })?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let touch = Box::new(touch);
+            return Err(SignInError::AfterTouch { touch, error });
+        }
+    };
     let wrapped = answer.session_key_jwe.as_deref().unwrap_or_default();
     let session = joined
         .keys
@@ -186,7 +191,7 @@ pub fn sign_in<S: Read + Write>(
     Ok((signed_in(answer, session)?, touch))
 }
 
-/// The touch of a sign-in without the cloud: the key computes the secret of a cache again, and signs `challenge`, which is
+/// The touch of a sign-in without the cloud: the key computes the secrets of a cache again, and signs `challenge`, which is
 /// random and of this device, so that its holder is there now. A key without hmac-secret cannot do it.
 pub fn touch<S: Read + Write>(
     joined: &Joined,
@@ -194,11 +199,9 @@ pub fn touch<S: Read + Write>(
     pin: &Pin,
     challenge: &[u8; 32],
     allow: Vec<Vec<u8>>,
-    salt: &Salt,
+    salts: Salts,
 ) -> Result<Touch, SignInError> {
-    let salts = Salts::one(*salt.octets());
-    let signed = sign(joined, key, pin, challenge, allow, Some(salts))?;
-    Ok(Touch::of(signed))
+    sign(joined, key, pin, challenge, allow, Some(salts)).map(Touch::of)
 }
 
 fn sign<S: Read + Write>(
@@ -218,10 +221,12 @@ fn sign<S: Read + Write>(
         user_verification: true,
         salts,
     };
-    let newest = webauthn::authenticate(key, &options, Some(pin))?
-        .into_iter()
-        .next();
-    newest.ok_or_else(|| SignInError::NoCredential(joined.rp_id.clone()))
+    webauthn::authenticate_one(key, &options, Some(pin)).map_err(|error| match error {
+        ctap::Error::Status(Status::NO_CREDENTIALS) => {
+            SignInError::NoCredential(joined.rp_id.clone())
+        }
+        error => SignInError::Key(error),
+    })
 }
 
 /// Renews a primary refresh token, and brings a new ticket with it. Nobody is needed for it.

@@ -6,12 +6,13 @@ use ::lab::wires::CloudWire;
 use cloud_api::access::{Session, SignIn};
 use cloud_api::paths;
 use data_encoding::BASE64;
+use machine::seal::SealName;
 use types::{Clock, Secret};
 use workstation::cloud::{self, Cloud, Post};
 use workstation::joined::Joined;
 use workstation::keys::DeviceKeys;
 
-use super::state::State;
+use super::state::{State, not_joined};
 use crate::io::{Failure, OsEntropy, SystemClock, Tell, first_line};
 
 /// What a first sign-in needs.
@@ -22,8 +23,14 @@ pub(super) struct JoinArgs {
     #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
     pub(super) state: Option<PathBuf>,
 
-    /// The first time: who joins this device
-    #[arg(long, value_name = "UPN", requires = "pass_file")]
+    /// What seals the device: key-file, tpm, tpm:device:/dev/tpmrm0, tpm:swtpm:host=HOST,port=PORT
+    ///
+    /// Chosen when the device joins, a key file without it; after that the device knows. `tombolo device reseal` changes it.
+    #[arg(long, value_name = "SEAL", env = "TOMBOLO_SEAL")]
+    pub(super) seal: Option<SealName>,
+
+    /// Who signs in, where the key holds several accounts; the first time: who joins this device
+    #[arg(long, value_name = "UPN")]
     user: Option<String>,
 
     /// The first time: a file whose first line is the user's temporary access pass
@@ -33,6 +40,13 @@ pub(super) struct JoinArgs {
     /// The first time: how administrators see this device; the host's name without it
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
+}
+
+impl JoinArgs {
+    /// Who was named.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
 }
 
 /// The device as it was joined; where it was not, it joins now, and the second value says so.
@@ -46,8 +60,7 @@ pub(super) fn joined(
         return Ok((joined, false));
     }
     let (Some(user), Some(pass)) = (&arguments.user, &arguments.pass_file) else {
-        return Err(Failure::new("this device has not joined the cloud yet")
-            .next("give --user UPN and --pass-file FILE with a temporary access pass, once"));
+        return Err(not_joined());
     };
     let pass = first_line(pass)?;
     let session = session(cloud, user, &pass)?;
@@ -66,7 +79,7 @@ pub(super) fn joined(
     Ok((joined, true))
 }
 
-fn session(
+pub(super) fn session(
     cloud: &mut CloudWire,
     user: &str,
     pass: &Secret<String>,

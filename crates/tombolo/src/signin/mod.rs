@@ -1,25 +1,35 @@
 //! `tombolo signin`: a security key signs in to the cloud, and the domain's ticket comes with it.
 
+pub(crate) mod agent;
 mod device;
-mod key;
+mod journal;
+mod keep;
+pub(crate) mod key;
+#[cfg(target_os = "linux")]
+pub(crate) mod login_helper;
+pub(crate) mod nt_hash;
+mod offline;
+mod online;
+pub(crate) mod reseal;
+mod settings;
+pub(crate) mod signout;
 mod state;
-mod tickets;
+pub(crate) mod status;
 pub(crate) mod unlock;
 
 use std::path::PathBuf;
 
-use ::lab::wires::CloudWire;
 use comfy_table::Cell;
-use ctap::hmac_secret::Salts;
+use kerberos::client::Credentials;
 use serde::Serialize;
-use types::{Clock, Guid, Secret, Timestamp};
-use workstation::offline::{NewCache, Record, User};
-use workstation::policy::{NtHashPolicy, OfflinePolicy};
-use workstation::sign_in::{self, SignIn, Touch};
+use types::{Clock, Guid, Timestamp};
+use workstation::domain;
+use workstation::offline::User;
+use workstation::policy::NtHashPolicy;
 
-use crate::io::{
-    Exit, Failure, NewFile, OsEntropy, Shell, SystemClock, Tell, environment, read_file, table,
-};
+use crate::io::{CacheArgs, Exit, Failure, OsEntropy, Shell, SystemClock, table};
+use online::Online;
+use settings::{Settings, SettingsArgs};
 use state::State;
 
 const HELP: &str = "\
@@ -27,13 +37,14 @@ One touch of the key signs the cloud's nonce and, where the key has hmac-secret,
 answers with a primary refresh token and a partial ticket; a domain controller exchanges that for the domain's own, which
 goes into an ordinary credential cache: klist, kvno, smbclient, curl --negotiate and ldapsearch -Y GSSAPI use it.
 
-The first time, the device joins the cloud: give the user's temporary access pass with --user and --pass-file.
+The first time, the device joins the cloud: give the user's temporary access pass with --user and --pass-file, and where the
+cloud is. The device remembers that. Where `tombolo agent` runs, it keeps the session fresh from then on.
 
 Examples:
   tombolo signin --cloud https://login.corp.contoso.com --cloud-ca-file ca.pem --hidraw /dev/hidraw3 --pin-file pin \\
       --user testuser@corp.contoso.com --pass-file pass        join this device, and sign in
-  tombolo signin --cloud https://login.corp.contoso.com --cloud-ca-file ca.pem --hidraw /dev/hidraw3 --pin-file pin
-  tombolo signin ... --kdc dc1.corp.contoso.com --service cifs/files.corp.contoso.com
+  tombolo signin                                           from then on: asks for the PIN, and for a touch
+  tombolo signin --service cifs/files.corp.contoso.com     with a ticket for a service
   tombolo signin ... --key-list --nt-hash-file nt-hash         for servers that know NTLM alone, where the domain allows it
 
 Exit codes:
@@ -45,21 +56,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Command {
-    /// Where the cloud is: https://login.contoso.example:8443
-    #[arg(long, value_name = "URL", env = "TOMBOLO_CLOUD")]
-    cloud: String,
-
-    /// The certificate authority of the cloud, PEM
-    #[arg(long, value_name = "FILE", env = "TOMBOLO_CLOUD_CA_FILE")]
-    cloud_ca_file: PathBuf,
-
-    /// The origin under which keys know the cloud, where it is reached by another address
-    #[arg(long, value_name = "ORIGIN", env = "TOMBOLO_CLOUD_ORIGIN")]
-    origin: Option<String>,
-
-    /// The domain controller that exchanges tickets; port 88 of the domain's own name without it
-    #[arg(long, value_name = "HOST[:PORT]", env = "TOMBOLO_KDC")]
-    kdc: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArgs,
 
     #[command(flatten)]
     key: key::KeyArgs,
@@ -71,17 +69,16 @@ pub(crate) struct Command {
     #[arg(long, value_name = "CLASS/HOST")]
     service: Vec<String>,
 
-    /// Ask the domain controller for the NT hash (KERB-KEY-LIST)
+    /// Ask the domain controller for the NT hash (KERB-KEY-LIST), this time: as `--nt-hash session`
     #[arg(long)]
     key_list: bool,
 
     /// Write the NT hash to this file, in hex; it is never shown
-    #[arg(long, value_name = "FILE", requires = "key_list")]
+    #[arg(long, value_name = "FILE")]
     nt_hash_file: Option<PathBuf>,
 
-    /// The credential cache; KRB5CCNAME, or FILE:/tmp/krb5cc_UID without it
-    #[arg(long, value_name = "FILE")]
-    cache: Option<PathBuf>,
+    #[command(flatten)]
+    cache: CacheArgs,
 
     /// Print JSON, format tombolo-signin/1
     #[arg(long)]
@@ -104,11 +101,13 @@ struct Report {
     services: Vec<Granted>,
     /// Whether the NT hash came; never the hash.
     nt_hash: bool,
-    cache: Option<PathBuf>,
+    cache: Option<String>,
     /// Until when the same key signs in here without the cloud.
     offline_until: Option<Timestamp>,
     /// Why it will not.
     no_offline: Option<String>,
+    /// Whether an agent keeps the session fresh.
+    agent: bool,
 }
 
 /// A ticket that was granted.
@@ -121,163 +120,98 @@ struct Granted {
 
 /// Runs `tombolo signin`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
+    let cache = command.cache.name()?;
+    let state = State::open(command.join.state.as_deref(), command.join.seal.as_ref())?;
+    let remembered = Settings::of(&state, &command.settings)?;
+    let mut settings = remembered.clone();
+    if command.key_list && settings.policy.nt_hash == NtHashPolicy::Never {
+        settings.policy.nt_hash = NtHashPolicy::Session;
+    }
     let pin = command.key.pin(shell)?;
     let progress = shell.progress("asking the cloud", None);
-    let state = State::open(command.join.state.as_deref())?;
-    let ca = String::from_utf8(read_file(&command.cloud_ca_file)?)
-        .tell("the cloud's certificate authority cannot be read")?;
-    let mut cloud = CloudWire::new(&command.cloud, &ca).tell("the cloud cannot be used")?;
-    let origin = command.origin.as_deref().unwrap_or(&command.cloud);
-    let (mut joined, joined_now) = device::joined(&state, &command.join, &mut cloud, origin)?;
-    let mut key = command.key.open()?;
-    progress.label("touch your security key");
-    let salt = *joined.device.salt();
-    let salts = Some(Salts::one(*salt.octets()));
-    let (signed, touch) =
-        sign_in::sign_in(&joined, &mut cloud, &mut key, &pin, salts).tell("nobody is signed in")?;
-    progress.label("asking the domain controller");
-    let policy = OfflinePolicy {
-        nt_hash: match command.key_list {
-            true => NtHashPolicy::Session,
-            false => NtHashPolicy::Never,
-        },
-        ..OfflinePolicy::default()
+    let mut cloud = settings.cloud()?;
+    let (joined, joined_now) =
+        device::joined(&state, &command.join, &mut cloud, settings.origin())?;
+    progress.label("asking the security key");
+    let mut key = command.key.open_for(command.join.user())?;
+    let is_wanted = |user: &User| match command.join.user() {
+        Some(named) if !named.eq_ignore_ascii_case(&user.user_principal_name) => {
+            Err(format!("the key signed in {user}, not {named}"))
+        }
+        _ => Ok(()),
     };
-    let gained = tickets::gain(
-        &signed,
-        command.kdc.as_deref(),
-        policy.nt_hash,
-        &command.service,
-    );
-    let cache = command.cache.clone().unwrap_or_else(cache_path);
+    let online = online::sign_in(&state, &settings, &mut key, &pin, &is_wanted, shell)?;
+    progress.label("asking the domain controller");
+    let Online {
+        mut session,
+        next_salt,
+        can_be_kept,
+        no_ticket,
+    } = online;
+    let now = SystemClock.now();
     let mut report = Report {
         format: "tombolo-signin/1",
-        user: signed.who.upn.clone(),
+        user: session.user().to_string(),
         device: joined.device.id(),
         joined_now,
-        primary_refresh_token_expires: signed.prt.expires,
+        primary_refresh_token_expires: session.renewable_until().unwrap_or(now),
         ticket: None,
-        no_ticket: None,
+        no_ticket,
         services: Vec::new(),
-        nt_hash: false,
+        nt_hash: session.nt_hash().is_some(),
         cache: None,
         offline_until: None,
         no_offline: None,
+        agent: false,
     };
-    let mut tickets = Vec::new();
-    match gained {
-        Ok(gained) => {
-            tickets = gained.cache.encode().tell("the tickets cannot be kept")?;
-            state::replace(&cache, &tickets)?;
-            report.ticket = Some(granted(&gained.tgt));
-            report.services = gained.services.iter().map(granted).collect();
-            report.cache = Some(cache);
-            report.nt_hash = gained.nt_hash.is_some();
-            if let (Some(path), Some(hash)) = (&command.nt_hash_file, &gained.nt_hash) {
-                let hex = data_encoding::HEXLOWER.encode(hash.expose());
-                drop(NewFile::write(path, format!("{hex}\n").as_bytes())?.keep());
+    if let Some(granting) = session.granting(now) {
+        report.ticket = Some(granted(&granting));
+        let mut wire = settings.domain(session.user().realm.as_deref());
+        for service in &command.service {
+            let ticket = domain::service_ticket(&granting, service, &mut wire, now, &mut OsEntropy);
+            match ticket {
+                Ok(ticket) => {
+                    report.services.push(granted(&ticket));
+                    session.put(&ticket);
+                }
+                Err(error) => report.no_ticket = Some(format!("no ticket for {service}: {error}")),
             }
         }
-        Err(why) => report.no_ticket = Some(why),
     }
-    match keep_offline(&state, &mut joined, &signed, &touch, tickets, &policy) {
-        Ok(until) => report.offline_until = Some(until),
-        Err(why) => report.no_offline = Some(why),
+    if let Some(tickets) = session.tickets() {
+        keep::tickets(&cache, tickets)?;
+        report.cache = Some(cache.to_string());
     }
-    state.keep(&joined)?;
+    if let (Some(path), Some(_)) = (&command.nt_hash_file, session.nt_hash()) {
+        nt_hash::write(&state, &session, path)?;
+    }
+    match keep::offline(&state, &session, next_salt) {
+        Ok(Some(until)) => report.offline_until = Some(until),
+        Ok(None) => {
+            debug_assert!(!can_be_kept);
+            let why =
+                "the security key has no hmac-secret; it cannot open this device without the cloud";
+            report.no_offline = Some(why.to_owned());
+        }
+        Err(failure) => report.no_offline = Some(failure.to_string()),
+    }
+    remembered.keep(&state)?;
+    report.agent = agent::hold(&state, &session, &settings, &cache)?;
     drop(progress);
     tell(&report, command.json, shell)
 }
 
-fn granted(credentials: &kerberos::client::Credentials) -> Granted {
+fn granted(credentials: &Credentials) -> Granted {
     Granted {
         service: credentials.part.sname.to_string(),
         ends: credentials.part.endtime.timestamp(),
     }
 }
 
-/// Writes the offline cache; the old one is in its place until the new one is on the disk.
-fn keep_offline(
-    state: &State,
-    joined: &mut workstation::joined::Joined,
-    signed: &SignIn,
-    touch: &Touch,
-    tickets: Vec<u8>,
-    policy: &OfflinePolicy,
-) -> Result<Timestamp, String> {
-    let Some(secrets) = &touch.secrets else {
-        return Err(
-            "the security key has no hmac-secret; this device cannot be opened without the cloud"
-                .to_owned(),
-        );
-    };
-    let now = SystemClock.now();
-    let prt = &signed.prt;
-    let record = Record {
-        user: User {
-            sid: None,
-            user_principal_name: signed.who.upn.clone(),
-            account: None,
-            realm: signed
-                .ticket
-                .as_ref()
-                .ok()
-                .map(|ticket| ticket.realm().to_owned()),
-            groups: Vec::new(),
-        },
-        prt: Some(workstation::offline::PrimaryRefreshToken {
-            token: Secret::new(prt.token.expose().clone()),
-            session_key: Secret::new(*prt.session_key.expose()),
-            expires: prt.expires,
-        }),
-        tickets: Secret::new(tickets),
-        nt_hash: None,
-        last_online: now,
-        last_seen: now,
-    };
-    let new = NewCache {
-        rp_id_hash: joined.rp_id_hash(),
-        credential_id: &touch.credential_id,
-        public_key: &[],
-        display_name: &signed.who.name,
-        salt: *joined.device.salt(),
-        record: &record,
-    };
-    let sealed = new
-        .seal(&secrets.first, &joined.device, policy, now, &mut OsEntropy)
-        .map_err(|error| error.to_string())?;
-    state
-        .keep_offline(&sealed)
-        .map_err(|failure| failure.to_string())?;
-    joined.device.wrote(sealed.credential, sealed.number);
-    Ok(now.plus_seconds(policy.usable_for_s))
-}
-
-/// KRB5CCNAME where it names a file.
-fn cache_path() -> PathBuf {
-    if let Some(name) = environment("KRB5CCNAME") {
-        let file = name.strip_prefix("FILE:").unwrap_or(&name);
-        if !file.contains(':') {
-            return PathBuf::from(file);
-        }
-    }
-    std::env::temp_dir().join(format!("krb5cc_{}", own_uid()))
-}
-
-#[cfg(unix)]
-fn own_uid() -> u32 {
-    rustix::process::getuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn own_uid() -> u32 {
-    0
-}
-
 fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure> {
-    let exit = match report.ticket {
-        Some(_) => Exit::Good,
-        None => Exit::Look,
+    let exit = match report.no_ticket {
+        None => Exit::Good,
+        Some(_) => Exit::Look,
     };
     if json {
         shell.json(report)?;
@@ -301,10 +235,13 @@ fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure>
     shell.line(format_args!("signed in as {}", report.user))?;
     shell.line(rows)?;
     if let Some(cache) = &report.cache {
-        shell.line(format_args!("tickets in FILE:{}", cache.display()))?;
+        shell.line(format_args!("tickets in {cache}"))?;
     }
     if let Some(why) = &report.no_offline {
         shell.line(format_args!("no sign-in without the cloud: {why}"))?;
+    }
+    if report.agent {
+        shell.line("the agent keeps all of it fresh")?;
     }
     if let Some(why) = &report.no_ticket {
         shell.line(format_args!("no ticket of the domain: {why}"))?;

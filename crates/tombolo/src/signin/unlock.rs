@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 
 use comfy_table::Cell;
-use kerberos::files::CredentialCache;
 use serde::Serialize;
-use types::{Clock, Entropy, Timestamp};
-use workstation::joined::Joined;
-use workstation::offline::{NewCache, Notice, OfflineCache, Unlocked};
-use workstation::policy::{NtHashPolicy, OfflinePolicy};
-use workstation::sign_in;
+use types::{Clock, Timestamp};
+use workstation::offline::Notice;
+use workstation::session::NotOpened;
 
-use super::cache_path;
 use super::key::KeyArgs;
-use super::state::{self, State};
-use crate::io::{Exit, Failure, OsEntropy, Shell, SystemClock, Tell, table};
+use super::offline::{self, NotUnlocked};
+use super::settings::Settings;
+use super::state::State;
+use super::{agent, journal, keep, nt_hash};
+use crate::io::{CacheArgs, Exit, Failure, Shell, SystemClock, table};
 
 const HELP: &str = "\
 One touch: the key computes the secret of the cache again (hmac-secret), and with this device's half it opens. Nothing is
-asked of the cloud or the domain. Tickets that have not ended work as before; new ones need a domain controller.
+asked of the cloud or the domain. Tickets that have not ended work as before; new ones need a domain controller. Where
+`tombolo agent` runs, it brings fresh ones as soon as the cloud and the domain are back.
 
 Examples:
   tombolo unlock --hidraw /dev/hidraw3 --pin-file pin
@@ -40,9 +40,16 @@ pub(crate) struct Command {
     #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
     state: Option<PathBuf>,
 
-    /// The credential cache; KRB5CCNAME, or FILE:/tmp/krb5cc_UID without it
+    /// Who signs in, where the key holds several accounts
+    #[arg(long, value_name = "UPN")]
+    user: Option<String>,
+
+    /// Write the NT hash to this file, in hex, where the policy let it be kept; it is never shown
     #[arg(long, value_name = "FILE")]
-    cache: Option<PathBuf>,
+    nt_hash_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 
     /// Print JSON, format tombolo-unlock/1
     #[arg(long)]
@@ -58,113 +65,61 @@ struct Report {
     usable_until: Timestamp,
     /// The end of the last ticket granting ticket that still works.
     ticket_ends: Option<Timestamp>,
-    cache: Option<PathBuf>,
+    cache: Option<String>,
     nt_hash: bool,
     /// By so many seconds the clock was set back.
     clock_went_back_s: Option<i64>,
+    /// Whether an agent keeps the session fresh.
+    agent: bool,
 }
 
 /// Runs `tombolo unlock`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
+    let name = command.cache.name()?;
     let pin = command.key.pin(shell)?;
-    let progress = shell.progress("touch your security key", None);
-    let state = State::open(command.state.as_deref())?;
-    let nothing = || {
-        Failure::new("nothing is kept here that could be unlocked")
-            .next("sign in once with `tombolo signin`, with a key that has hmac-secret")
-    };
-    let mut joined = state.joined()?.ok_or_else(nothing)?;
-    let caches = state.offline_caches(shell)?;
-    let newest = caches.iter().max_by_key(|cache| cache.header().written_at);
-    let salt = newest.ok_or_else(nothing)?.header().salt;
-    let allow = caches
-        .iter()
-        .map(|cache| cache.header().credential_id.clone());
-    let mut challenge = [0; 32];
-    OsEntropy.fill(&mut challenge);
-    let mut key = command.key.open()?;
-    let touch = sign_in::touch(&joined, &mut key, &pin, &challenge, allow.collect(), &salt)
-        .tell("nobody is signed in")?;
+    let progress = shell.progress("asking the security key", None);
+    let state = State::open(command.state.as_deref(), None)?;
+    if state.joined()?.is_none() || state.offline_caches(shell)?.is_empty() {
+        return Err(NotUnlocked::Shut(NotOpened::NothingKept).into());
+    }
+    let mut key = command.key.open_for(command.user.as_deref())?;
+    let opened = offline::unlock(&state, &mut key, &pin, shell)?;
     drop(progress);
-    let no_secret =
-        || Failure::new("nobody is signed in").why("this security key has no hmac-secret");
-    let output = touch.secrets.ok_or_else(no_secret)?.first;
-    let cache = caches
-        .into_iter()
-        .find(|cache| {
-            cache.header().credential_id == touch.credential_id && cache.header().salt == salt
-        })
-        .ok_or_else(nothing)?;
-    let now = SystemClock.now();
-    let mut unlocked = cache
-        .unlock(&output, &joined.device, now)
-        .tell("nobody is signed in")?;
-    let tickets = unlocked.record.tickets.expose();
-    let path = command.cache.clone().unwrap_or_else(cache_path);
-    let ends = ticket_ends(tickets).filter(|ends| *ends > now);
-    if ends.is_some() {
-        state::replace(&path, tickets)?;
+    let session = opened.session;
+    let user = session.user().to_string();
+    journal::tell(
+        state.folder(),
+        "unlockedWithoutCloud",
+        &user,
+        "by a security key",
+    )?;
+    let ends = session.granting(SystemClock.now());
+    let ends = ends.map(|granting| granting.part.endtime.timestamp());
+    if let (Some(tickets), Some(_)) = (session.tickets(), ends) {
+        keep::tickets(&name, tickets)?;
     }
     // What this device has seen of time is kept, so that a clock that is set back later buys nothing.
-    unlocked.record.last_seen = unlocked.record.last_seen.max(now);
-    keep(&state, &mut joined, &cache, &unlocked, &output)?;
-    let mut notices = unlocked.notices.iter();
+    keep::offline(&state, &session, None)?;
+    let agent = match Settings::remembered(&state)? {
+        Some(settings) => agent::hold(&state, &session, &settings, &name)?,
+        None => false,
+    };
+    if let (Some(path), Some(_)) = (&command.nt_hash_file, session.nt_hash()) {
+        nt_hash::write(&state, &session, path)?;
+    }
+    let mut notices = opened.notices.iter();
     let report = Report {
         format: "tombolo-unlock/1",
-        user: unlocked.record.user.to_string(),
-        last_online: unlocked.record.last_online,
-        usable_until: unlocked.usable_until,
+        user,
+        last_online: session.last_online(),
+        usable_until: session.usable_until().unwrap_or(session.last_online()),
         ticket_ends: ends,
-        cache: ends.map(|_| path),
-        nt_hash: unlocked.record.nt_hash.is_some(),
+        cache: ends.map(|_| name.to_string()),
+        nt_hash: session.nt_hash().is_some(),
         clock_went_back_s: notices.next().map(|Notice::ClockWentBack { by_s }| *by_s),
+        agent,
     };
     tell(&report, command.json, shell)
-}
-
-/// When the ticket granting ticket of a cache ends.
-fn ticket_ends(tickets: &[u8]) -> Option<Timestamp> {
-    let cache = CredentialCache::decode(tickets).ok()?;
-    let granting = cache.tickets().find(|ticket| {
-        let parts = ticket.server.name.parts();
-        matches!(parts.as_deref(), Some(["krbtgt", _]))
-    });
-    granting.map(|ticket| ticket.endtime)
-}
-
-/// Writes the cache again under the same secret, with the same end.
-fn keep(
-    state: &State,
-    joined: &mut Joined,
-    cache: &OfflineCache,
-    unlocked: &Unlocked,
-    output: &types::Secret<[u8; 32]>,
-) -> Result<(), Failure> {
-    let header = cache.header();
-    let record = &unlocked.record;
-    let policy = OfflinePolicy {
-        usable_for_s: unlocked.usable_until.seconds_since(record.last_online),
-        nt_hash: match record.nt_hash {
-            Some(_) => NtHashPolicy::Sealed,
-            None => NtHashPolicy::Never,
-        },
-        ..OfflinePolicy::default()
-    };
-    let new = NewCache {
-        rp_id_hash: header.rp_id_hash,
-        credential_id: &header.credential_id,
-        public_key: &header.public_key,
-        display_name: &header.display_name,
-        salt: header.salt,
-        record,
-    };
-    let now = record.last_seen;
-    let sealed = new
-        .seal(output, &joined.device, &policy, now, &mut OsEntropy)
-        .tell("the offline cache cannot be written anew")?;
-    state.keep_offline(&sealed)?;
-    joined.device.wrote(sealed.credential, sealed.number);
-    state.keep(joined)
 }
 
 fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure> {
@@ -192,7 +147,7 @@ fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure>
     ))?;
     shell.line(rows)?;
     match &report.cache {
-        Some(cache) => shell.line(format_args!("tickets in FILE:{}", cache.display()))?,
+        Some(cache) => shell.line(format_args!("tickets in {cache}"))?,
         None => shell.line(
             "no ticket still works: a domain controller and the cloud are needed for a new one",
         )?,

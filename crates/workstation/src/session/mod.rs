@@ -11,6 +11,7 @@
 //! A wire that is silent costs nothing but time: what is held stays. Only the cloud's own no ends a session, and with it the
 //! offline cache.
 
+mod begin;
 mod carried;
 mod job;
 mod schedule;
@@ -21,6 +22,7 @@ use kerberos::client::Credentials;
 use kerberos::files::CredentialCache;
 use types::{Entropy, Secret, Timestamp};
 
+pub use begin::{Begun, NotOpened, Opened, open, open_after_touch, sign_in};
 pub use carried::NotCarried;
 pub use job::{Done, Happened, Job};
 
