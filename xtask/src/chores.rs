@@ -64,8 +64,30 @@ pub(crate) fn conformance(context: &Context, names: &[String], summary: &mut Sum
         let took = std::time::Duration::ZERO;
         return summary.push("conformance", Count::one(false), took, "no judges");
     }
+    for (judge, feature) in FEATURE_JUDGES {
+        if chosen.iter().any(|name| name == judge) {
+            with_feature(context, feature, summary);
+        }
+    }
     let skipped = u64::from(lacks_vectors);
     tests(summary, "conformance", &mut command, skipped);
+}
+
+/// The judges of what only a build with a feature has, and that feature.
+const FEATURE_JUDGES: [(&str, &str); 2] = [("swtpm_seal", "tpm"), ("pcscd_softkey", "pcsc")];
+
+/// Lints what a feature adds, and builds the program that its judge runs; the default build needs no foreign library.
+fn with_feature(context: &Context, feature: &str, summary: &mut Summary) {
+    let features = format!("--features=tombolo/{feature}");
+    let features = ["--workspace", &features, "--quiet"];
+    let mut clippy = context.cargo();
+    clippy.arg("clippy").args(features);
+    let clippy = clippy.args(["--", "-D", "warnings"]);
+    one(summary, &format!("clippy ({feature})"), clippy);
+    let mut build = context.cargo();
+    build.arg("build").args(features);
+    let build = build.args(["--bin", "tombolo"]);
+    one(summary, &format!("build ({feature})"), build);
 }
 
 /// A judge that is a directory of files, which no package ships.

@@ -31,7 +31,7 @@ const fn package(name: &'static str, brings: Brings, needed_by: &'static str) ->
     }
 }
 
-const PACKAGES: [Package; 22] = [
+const PACKAGES: [Package; 30] = [
     package("gcc", Program("cc"), "everything"),
     package("g++", Program("g++"), "fuzz: libFuzzer's runtime"),
     package(
@@ -121,6 +121,42 @@ const PACKAGES: [Package; 22] = [
         "mmdebstrap",
         Program("mmdebstrap"),
         "conformance: a Samba AD domain controller",
+    ),
+    package("swtpm", Program("swtpm"), "conformance: a TPM"),
+    package(
+        "tpm2-tools",
+        Program("tpm2_clear"),
+        "conformance: a TPM's administrator",
+    ),
+    package(
+        "libtss2-dev",
+        Library("pkgconfig/tss2-esys.pc"),
+        "conformance: tombolo with a TPM",
+    ),
+    package(
+        "libclang-14-dev",
+        Library("llvm-14/lib/libclang.so"),
+        "conformance: tombolo with a TPM",
+    ),
+    package(
+        "pkg-config",
+        Program("pkg-config"),
+        "conformance: tombolo with a TPM",
+    ),
+    package(
+        "pamtester",
+        Program("pamtester"),
+        "conformance: a login program",
+    ),
+    package(
+        "libpam-wrapper",
+        Library("libpam_wrapper.so"),
+        "conformance: PAM services of a test's own",
+    ),
+    package(
+        "libnss-wrapper",
+        Library("libnss_wrapper.so"),
+        "conformance: Linux users of a test's own",
     ),
 ];
 

@@ -15,12 +15,19 @@ struct Unpacked {
     needed_by: &'static str,
 }
 
-const UNPACKED: [Unpacked; 3] = [
+const UNPACKED: [Unpacked; 4] = [
     Unpacked {
         directory: "heimdal",
         packages: &["heimdal-clients"],
         program: "usr/bin/kinit.heimdal",
         needed_by: "conformance: Heimdal's tools",
+    },
+    // Not installed, because Debian would start it, and MIT's programs of the machine might find it.
+    Unpacked {
+        directory: "heimdal-kcm",
+        packages: &["heimdal-kcm"],
+        program: "usr/sbin/kcm",
+        needed_by: "conformance: Heimdal's cache manager",
     },
     // Not installed, because Debian would start it.
     Unpacked {

@@ -24,7 +24,7 @@ const FLOORS: [&[&str]; 7] = [
         "audit",
         "detect",
     ],
-    &["softkey", "pam"],
+    &["softkey", "machine", "pam"],
     &["lab"],
     &["tombolo"],
 ];
