@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use types::Guid;
 
-use crate::tokens::DEVICE_REGISTRATION;
+use crate::tokens::{DEVICE_REGISTRATION, OWN_KEYS};
 
 /// Everybody, or every application.
 pub const ALL: &str = "All";
@@ -17,6 +17,8 @@ pub const APP_SIGN_IN: &str = "urn:tombolo:app:sign-in";
 pub const APP_KERBEROS: &str = "urn:tombolo:app:kerberos";
 /// The application behind a token of the device registration service.
 pub const APP_DEVICES: &str = DEVICE_REGISTRATION;
+/// The application behind a token for users' own keys.
+pub const APP_OWN_KEYS: &str = OWN_KEYS;
 /// A user registers a security key or a Windows Hello key.
 pub const ACTION_REGISTER_KEY: &str = "urn:user:registersecurityinfo";
 /// A user joins a device.
@@ -239,6 +241,10 @@ pub struct WhatIf {
     /// How many seconds ago the user proved itself.
     #[serde(default)]
     pub proof_age_seconds: u32,
+    /// A policy that is not there yet, evaluated beside the others; with the id of one that is, in its place. Our own
+    /// member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<AccessPolicy>,
 }
 
 /// What would happen.
@@ -287,6 +293,30 @@ pub struct Group {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub members: Vec<Guid>,
+}
+
+/// A user who becomes a member of a group: `POST .../groups/{id}/members/$ref`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemberRef {
+    /// A link whose last part is the user's id.
+    #[serde(rename = "@odata.id")]
+    pub id: String,
+}
+
+impl MemberRef {
+    /// Of a user.
+    pub fn new(user: Guid) -> Self {
+        Self {
+            id: crate::paths::user(user),
+        }
+    }
+
+    /// The user's id.
+    pub fn user(&self) -> Option<Guid> {
+        self.id.rsplit('/').next()?.parse().ok()
+    }
 }
 
 /// All groups.

@@ -15,7 +15,7 @@ use crate::base64::Base64Url;
 pub struct JoinDevice {
     /// The request for the device's certificate.
     pub certificate_request: CertificateRequest,
-    /// The transport key: BCRYPT_RSAKEY_BLOB.
+    /// The transport key: BCRYPT_RSAKEY_BLOB, or a JSON Web Key.
     pub transport_key: Base64Url,
     /// The domain that the user signs in at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,8 +66,9 @@ pub struct CertificateRequest {
 pub struct JoinedDevice {
     /// Its certificate.
     pub certificate: DeviceCertificate,
-    /// Who joined it.
-    pub user: JoinedBy,
+    /// Who joined it; absent where the device joined by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<JoinedBy>,
     /// Groups of the device that the user becomes a member of.
     pub membership_changes: Vec<MembershipChange>,
 }
@@ -121,10 +122,19 @@ pub struct Device {
     pub is_compliant: bool,
     /// `AzureAd` (joined), `Workplace` (registered) or `ServerAd` (hybrid).
     pub trust_type: String,
-    /// The user who joined it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
-    pub registered_owner: Guid,
-    /// When it was joined.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub registration_date_time: types::Timestamp,
+    /// The user who joined it; a device of the ground has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = "uuid"))]
+    pub registered_owner: Option<Guid>,
+    /// When it joined; absent while a device of the ground is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub registration_date_time: Option<types::Timestamp>,
+    /// Whether the sync brought it.
+    #[serde(default)]
+    pub on_premises_sync_enabled: bool,
+    /// `objectSid` of the computer on the ground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub on_premises_security_identifier: Option<types::Sid>,
 }

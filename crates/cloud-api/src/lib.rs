@@ -9,7 +9,9 @@
 //! | [`access`] | temporary access passes and sessions |
 //! | [`policy`] | what keys a tenant accepts |
 //! | [`audit`] | who did what |
-//! | [`devices`] | joining a device |
+//! | [`devices`], [`hybrid`] | joining a device; a computer of the ground joins by its synced certificate |
+//! | [`ground`] | computers and Kerberos server objects, as the sync brings them |
+//! | [`claims`] | what a sign-in is asked to prove |
 //! | [`oidc`] | OAuth 2.0 and OpenID Connect for applications |
 //! | [`prt`] | the primary refresh token and the partial ticket in its answer |
 //! | [`session`], [`jose`] | the session key, what is derived from it, and the texts that are signed and sealed with it |
@@ -38,12 +40,15 @@
 pub mod access;
 pub mod audit;
 pub mod base64;
+pub mod claims;
 pub mod conditional_access;
 pub mod devicekeys;
 pub mod devices;
 pub mod error;
 pub mod fido2;
+pub mod ground;
 pub mod hello;
+pub mod hybrid;
 pub mod jose;
 pub mod oidc;
 pub mod paths;

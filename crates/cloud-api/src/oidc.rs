@@ -14,6 +14,8 @@ use crate::base64::Base64Url;
 pub const GRANT_CODE: &str = "authorization_code";
 /// `grant_type` that polls for a device code (RFC 8628 section 3.4).
 pub const GRANT_DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The same as one client in the field says it, from before the RFC.
+pub const GRANT_DEVICE_CODE_SHORT: &str = "device_code";
 
 /// Where an application finds everything (Discovery section 3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,13 @@ pub struct Discovery {
     pub scopes_supported: Vec<String>,
     /// Claims of an id token.
     pub claims_supported: Vec<String>,
+    /// Whether [`crate::claims`] is read.
+    pub claims_parameter_supported: bool,
+    /// What `prompt` may say.
+    pub prompt_values_supported: Vec<String>,
+    /// What devices may use: `kdf_ver2`, the second derivation of keys (MS-OIDCE 2.2.3.2).
+    #[serde(default)]
+    pub capabilities: Vec<String>,
 }
 
 /// A set of keys (RFC 7517 section 5).
@@ -107,6 +116,12 @@ pub struct ApplicationClaims {
     pub preferred_username: String,
     /// How the user proved itself (RFC 8176).
     pub amr: Vec<String>,
+    /// The strengths that the proof has, by the ids of [`crate::conditional_access`].
+    #[serde(default)]
+    pub acrs: Vec<String>,
+    /// The device that proved itself with the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviceid: Option<Guid>,
 }
 
 /// What an application gets (RFC 6749 section 5.1).

@@ -11,6 +11,12 @@ pub const FIDO2_POLICY: &str =
     "/graph/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/fido2";
 /// Who did what ([`crate::audit::AuditRecord`]).
 pub const DIRECTORY_AUDITS: &str = "/graph/v1.0/auditLogs/directoryAudits";
+/// Sign-ins ([`crate::audit::SignInRecord`]).
+pub const SIGN_INS: &str = "/graph/v1.0/auditLogs/signIns";
+/// Tickets and access tokens ([`crate::audit::SignInRecord`]). Our own path.
+pub const ISSUED_TICKETS: &str = "/graph/v1.0/auditLogs/issuedTickets";
+/// How long all of these are kept ([`crate::audit::AuditRetention`]). Our own path.
+pub const AUDIT_RETENTION: &str = "/graph/v1.0/auditLogs/retention";
 /// Users, for the sync ([`crate::users::SyncUser`]).
 pub const SYNC_USERS: &str = "/sync/v1/users";
 /// Keys of one user: append the user's id.
@@ -27,6 +33,12 @@ pub const JOIN_DEVICE_ALIAS: &str = "/EnrollmentServer/device/";
 pub const PROVISION_KEY: &str = "/drs/key";
 /// The same, where clients in the field look for it.
 pub const PROVISION_KEY_ALIAS: &str = "/EnrollmentServer/key/";
+/// Nonces for certificate requests ([`crate::hybrid::EnrollmentNonce`]); `common` stands for the tenant.
+pub const ENROLLMENT_NONCE: &str = "/drs/nonce/common";
+/// Where everything about devices is ([`crate::hybrid::Discovery`]); `common` stands for the tenant.
+pub const DISCOVERY: &str = "/drs/common/Discover";
+/// What the cloud has of the ground, for the sync ([`crate::ground::GroundPage`]).
+pub const GROUND: &str = "/sync/v1/ground";
 /// Trades a session for a token of the device registration service ([`crate::tokens::AccessAnswer`]).
 pub const REGISTRATION_TOKEN: &str = "/signin/v1/deviceRegistrationToken";
 /// Devices, for administrators ([`crate::devices::Device`]).
@@ -53,9 +65,44 @@ pub fn device(id: Guid) -> String {
     format!("{DEVICES}/{id}")
 }
 
+/// One device, as it speaks for itself: PUT is a hybrid join ([`crate::hybrid::HybridJoin`]), DELETE leaves.
+pub fn own_device(id: Guid) -> String {
+    format!("{JOIN_DEVICE}/{id}")
+}
+
+/// A computer of the ground, for the sync ([`crate::ground::SyncDevice`]).
+pub fn sync_device(id: Guid) -> String {
+    format!("/sync/v1/devices/{id}")
+}
+
+/// The Kerberos server object of a domain, for the sync ([`crate::ground::SyncKerberosServer`]).
+pub fn sync_kerberos_server(domain_dns_name: &str) -> String {
+    format!("/sync/v1/kerberosServers/{domain_dns_name}")
+}
+
 /// One user, for administrators.
 pub fn user(id: Guid) -> String {
     format!("{USERS}/{id}")
+}
+
+/// One group.
+pub fn group(id: Guid) -> String {
+    format!("{GROUPS}/{id}")
+}
+
+/// Members of a group; POST adds one ([`crate::conditional_access::MemberRef`]).
+pub fn group_members(id: Guid) -> String {
+    format!("{GROUPS}/{id}/members/$ref")
+}
+
+/// One member of a group; DELETE takes it out.
+pub fn group_member(id: Guid, user: Guid) -> String {
+    format!("{GROUPS}/{id}/members/{user}/$ref")
+}
+
+/// One Conditional Access policy.
+pub fn access_policy(id: Guid) -> String {
+    format!("{ACCESS_POLICIES}/{id}")
 }
 
 /// Security keys of a user; POST registers one.

@@ -69,11 +69,32 @@ pub struct TokenRequest {
     pub resource: Option<String>,
 }
 
+/// What a request on the strength of a primary refresh token asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The primary refresh token renewed.
+    Primary,
+    /// An access token for this service.
+    Service(&'a str),
+    /// Tokens for the application that asks.
+    Application,
+}
+
 impl TokenRequest {
-    /// The service for which an access token is asked. A request with `aza` in its scope asks for a primary refresh token.
-    pub fn wanted_resource(&self) -> Option<&str> {
-        let is_for_prt = self.scope.split(' ').any(|scope| scope == "aza");
-        self.resource.as_deref().filter(|_| !is_for_prt)
+    /// What is asked for. `aza` in the scope asks for a primary refresh token; otherwise a service is named by `resource`
+    /// or, since protocol 3, by a scope that ends in `/.default`. An application may name itself.
+    pub fn wanted(&self) -> Wanted<'_> {
+        let mut scopes = self.scope.split(' ');
+        if scopes.any(|scope| scope == "aza") {
+            return Wanted::Primary;
+        }
+        let mut scopes = self.scope.split(' ');
+        let by_scope = scopes.find_map(|scope| scope.strip_suffix("/.default"));
+        let resource = self.resource.as_deref().filter(|text| !text.is_empty());
+        match resource.or(by_scope) {
+            Some(service) if service != self.client_id => Wanted::Service(service),
+            _ => Wanted::Application,
+        }
     }
 }
 
@@ -137,6 +158,30 @@ impl FidoAssertion {
     }
 }
 
+/// What a browser shows of a primary refresh token, in the header or cookie [`BrowserCredential::NAME`]: the payload of a
+/// compact JWS that is signed as requests are (MS-OAPXBC 2.2.1.1).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserCredential {
+    /// The primary refresh token.
+    pub refresh_token: String,
+    /// A nonce of the cloud. A browser that has none yet is sent for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_nonce: Option<String>,
+}
+
+impl BrowserCredential {
+    /// Of the header and of the cookie.
+    pub const NAME: &str = "x-ms-RefreshTokenCredential";
+    /// The query's member that brings the nonce.
+    pub const NONCE: &str = "sso_nonce";
+}
+
+impl fmt::Debug for BrowserCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrowserCredential(..)")
+    }
+}
+
 /// What a granted request gets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenAnswer {
@@ -164,6 +209,23 @@ pub struct TokenAnswer {
     /// A [`TicketField`] as text: the ticket for the domain on the ground.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tgt_ad: Option<String>,
+    /// The same in its older form, for readers that know no other; an answer has one form. The key that opens the message, as
+    /// [`TicketField::client_key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tgt_client_key: Option<String>,
+    /// The key's type: 18.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tgt_key_type: Option<u32>,
+    /// An AS-REP in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tgt_message_buffer: Option<String>,
+    /// A [`TicketField`] as text: the ticket for a realm of the cloud's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tgt_cloud: Option<String>,
+    /// After a sign-in by security key: the public key that the cloud knows of it (COSE key, base64url), so that the device can
+    /// check the key's signature when the cloud is not there. Tombolo's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_public_key: Option<Base64Url>,
     /// The DNS suffixes of the domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kerberos_top_level_names: Option<String>,
@@ -237,9 +299,13 @@ pub struct TokenError {
     pub error: String,
     /// What happened, to which object, and what to do next.
     pub error_description: String,
-    /// Finer than `error`: `userDisabled`, `deviceDisabled`, `keyRemoved`, `nonce`, `expired`, `policy`.
+    /// Finer than `error`: `userDisabled`, `deviceDisabled`, `keyRemoved`, `nonce`, `expired`, `policy`, `claims`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suberror: Option<String>,
+    /// With `interaction_required`: what to ask for at the next sign-in, as the parameter `claims`
+    /// ([`crate::claims::ClaimsRequest`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<String>,
 }
 
 #[cfg(test)]
@@ -263,6 +329,32 @@ mod tests {
         assert!(FidoAssertion::of_text(&format!("{text}AA")).is_err());
         let ngc = Jws::signing_input(&Header::default(), &serde_json::json!({})).unwrap();
         assert!(FidoAssertion::of_text(&Jws::text(&ngc, b"")).is_err());
+    }
+
+    #[test]
+    fn what_is_wanted_is_read_from_scope_and_resource() {
+        let check = |scope: &str, resource: Option<&str>, expected: Wanted<'_>| {
+            let request = TokenRequest {
+                client_id: "app".to_owned(),
+                scope: scope.to_owned(),
+                resource: resource.map(str::to_owned),
+                ..TokenRequest::default()
+            };
+            assert_eq!(request.wanted(), expected, "{scope} {resource:?}");
+        };
+        check("openid aza ugs", Some("mail"), Wanted::Primary);
+        check("openid", Some("mail"), Wanted::Service("mail"));
+        check("openid mail/.default", None, Wanted::Service("mail"));
+        check(
+            "openid mail/.default",
+            Some("files"),
+            Wanted::Service("files"),
+        );
+        check("openid", None, Wanted::Application);
+        check("openid", Some(""), Wanted::Application);
+        check("openid", Some("app"), Wanted::Application);
+        check("app/.default offline_access", None, Wanted::Application);
+        check("", None, Wanted::Application);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Access tokens of the device registration service.
+//! Access tokens of the cloud's own services: device registration, and users' own keys.
 //!
 //! They are JWTs (RFC 9068 in spirit), signed RS256 with the tenant's token key, because clients of this protocol look
 //! into them before they use them.
@@ -10,6 +10,8 @@ use types::Guid;
 
 /// The device registration service as an audience, in the words of the clients in the field.
 pub const DEVICE_REGISTRATION: &str = "urn:ms-drs:enterpriseregistration.windows.net";
+/// The service of users' own keys as an audience: `/graph/v1.0/me` and below.
+pub const OWN_KEYS: &str = "urn:tombolo:app:own-keys";
 /// In [`AccessClaims::amr`]: more than one factor.
 pub const AMR_MFA: &str = "mfa";
 /// In [`AccessClaims::amr`]: the user proved itself just now, so that a key may be registered (MS-KPP 3.1.5.1.1.1).

@@ -97,6 +97,9 @@ pub struct PublishedServer {
     pub server: KerberosServer,
     /// The versions of its key that the cloud holds, newest first; the first one mints.
     pub versions: Vec<PublishedVersion>,
+    /// What the sync sees of it on the ground; absent where it sees nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<crate::ground::SyncKerberosServer>,
 }
 
 /// One version of the key.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cloud_api::tokens::AccessClaims;
 use types::Guid;
 
 use crate::error::Error;
@@ -30,12 +31,14 @@ impl Role {
 
 /// A caller whose right to its role was checked: by a token, or by being able to open the store.
 ///
-/// Only [`crate::Cloud::authenticate`] and [`Caller::operator`] make one.
+/// Only [`crate::Cloud::authenticate`], [`crate::Cloud::myself`] and [`Caller::operator`] make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     role: Role,
     name: String,
     is_operator: bool,
+    /// What an access token says of the user's proof; nothing where a session was presented.
+    claims: Option<AccessClaims>,
 }
 
 impl Caller {
@@ -45,6 +48,7 @@ impl Caller {
             role: Role::Administrator,
             name: "operator".to_owned(),
             is_operator: true,
+            claims: None,
         }
     }
 
@@ -53,7 +57,20 @@ impl Caller {
             role,
             name,
             is_operator: false,
+            claims: None,
         }
+    }
+
+    /// The user of an access token that was verified.
+    pub(crate) fn by_claims(claims: AccessClaims) -> Self {
+        Self {
+            claims: Some(claims.clone()),
+            ..Self::by_token(Role::User(claims.oid), "access token".to_owned())
+        }
+    }
+
+    pub(crate) fn claims(&self) -> Option<&AccessClaims> {
+        self.claims.as_ref()
     }
 
     /// What the caller is.

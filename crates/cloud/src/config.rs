@@ -164,6 +164,22 @@ pub struct Compatibility {
     /// Takes an assertion of a device's own Windows Hello key that answers another fresh nonce than the request's.
     /// Without it they must be the same (CVE-2023-35348).
     pub any_fresh_assertion_nonce: bool,
+    /// Takes requests for a code without the challenge of RFC 7636. The redirect still leads to the user's own machine.
+    pub code_without_challenge: bool,
+    /// In which form answers bring the ticket for the ground.
+    pub ticket_form: TicketForm,
+    /// Says in `tgt_cloud` that there is no ticket for a realm of the cloud's own, for readers that miss the member.
+    pub empty_cloud_ticket: bool,
+}
+
+/// The two forms of the ticket for the ground. An answer never has both: some readers take that for an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TicketForm {
+    /// One text, `tgt_ad`.
+    #[default]
+    Field,
+    /// The older three: `tgt_client_key`, `tgt_key_type`, `tgt_message_buffer`.
+    ThreeFields,
 }
 
 /// So many at once, and so many a second.

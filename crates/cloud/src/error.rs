@@ -4,6 +4,7 @@ use types::Guid;
 
 use crate::core::ceremony::VerificationFailure;
 use crate::core::delta::StaleToken;
+use crate::core::hybrid::NotProven;
 use crate::core::policy::PolicyViolation;
 
 /// Why the cloud refuses.
@@ -58,6 +59,33 @@ pub enum Error {
         /// The property.
         property: &'static str,
     },
+    /// The same of a device of the ground.
+    #[error(
+        "{property} of device {device} is set and never changes; delete the device and bring it anew if it is another computer"
+    )]
+    ImmutableDevice {
+        /// The device.
+        device: Guid,
+        /// The property.
+        property: &'static str,
+    },
+    /// Another device has it.
+    #[error("{what} belongs to device {holder} already; remove that one first")]
+    DeviceTaken {
+        /// What.
+        what: &'static str,
+        /// The device that has it.
+        holder: Guid,
+    },
+    /// A computer of the ground that is disabled there.
+    #[error("device {0} is disabled; enable the computer's account first")]
+    DeviceDisabled(Guid),
+    /// A computer did not prove that it is the one.
+    #[error("the device did not prove itself: {0}")]
+    NotProven(#[from] NotProven),
+    /// The client certificate is not the device's. One text for all reasons, so that guessing teaches nothing.
+    #[error("the connection has no client certificate of this device")]
+    NotTheDevice,
     /// Another key has this version.
     #[error(
         "version {version} of the key of {domain} is here with another key; publish the next version"

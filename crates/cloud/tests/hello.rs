@@ -17,7 +17,7 @@ use cloud_api::hello::HelloAssertion;
 use cloud_api::jose::{self, Header, Jws};
 use cloud_api::paths;
 use cloud_api::prt::{GRANT_REFRESH, TokenAnswer, TokenRequest};
-use cloud_api::tokens::{AccessAnswer, AccessClaims, DEVICE_REGISTRATION};
+use cloud_api::tokens::{AccessAnswer, AccessClaims, DEVICE_REGISTRATION, OWN_KEYS};
 use cloud_api::users::{User, UserChange};
 use common::device::{Device, Prt, Renewal, RsaKey, by_key};
 use common::{House, Reply};
@@ -386,4 +386,109 @@ async fn access_tokens_open_what_they_are_for() {
         desk.provision(&token).await.status,
         StatusCode::UNAUTHORIZED
     );
+}
+
+/// A token for the user's own keys, as a client gets it that registers passkeys.
+#[tokio::test]
+async fn a_device_gets_a_token_for_its_users_own_keys_and_for_nothing_else() {
+    const MINE: &str = "/graph/v1.0/me/authentication/fido2Methods";
+    let desk = Desk::registered(Compatibility::default()).await;
+    let prt = desk.by_session(&desk.device).await;
+    let reply = desk.ask_access(&prt, OWN_KEYS).await;
+    let plain = jose::open(&reply.text, &prt.session).unwrap();
+    let answer: AccessAnswer = serde_json::from_slice(plain.expose()).unwrap();
+    let token = answer.access_token;
+    let get = async |path: &str| desk.house.get(path, &token).await;
+    let timed = |service: &str, minutes: &str| {
+        format!(
+            "{service}/me/authentication/fido2Methods/creationOptions(challengeTimeoutInMinutes={minutes})"
+        )
+    };
+    assert_eq!(get(MINE).await.status, StatusCode::OK);
+    for path in [
+        &format!("{MINE}/creationOptions"),
+        &timed("/graph/v1.0", "5"),
+        &timed("/graph/beta", "10"),
+        &timed("/beta", "43200"),
+    ] {
+        let reply = get(path).await;
+        assert_eq!(reply.status, StatusCode::OK, "{path} {}", reply.text);
+        assert!(reply.json["publicKey"]["challenge"].is_string());
+    }
+    for (minutes, status) in [
+        ("4", StatusCode::BAD_REQUEST),
+        ("43201", StatusCode::BAD_REQUEST),
+        ("-1", StatusCode::NOT_FOUND),
+        ("", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(
+            get(&timed("/beta", minutes)).await.status,
+            status,
+            "{minutes}"
+        );
+    }
+    assert_eq!(
+        get(&format!("{MINE}/abc")).await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    // Nothing else takes it, and nothing else is taken here.
+    for path in [
+        paths::USERS,
+        paths::ME,
+        paths::DEVICES,
+        paths::DEVICE_KEY_DELTA,
+    ] {
+        assert_eq!(get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let provisioned = desk.provision(&token).await;
+    assert_eq!(provisioned.status, StatusCode::UNAUTHORIZED);
+    let traded = desk
+        .house
+        .post(paths::REGISTRATION_TOKEN, &token, json!({}))
+        .await;
+    assert_eq!(traded.status, StatusCode::UNAUTHORIZED);
+    let other = desk.access(&prt).await;
+    assert_eq!(
+        desk.house.get(MINE, &other).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+
+    // Keys change by somebody who is there, at a device that may still be used.
+    let options = format!("{MINE}/creationOptions");
+    let operator = Caller::operator();
+    desk.house
+        .cloud
+        .enable_device(&operator, desk.device.id, false)
+        .unwrap();
+    assert_eq!(get(&options).await.status, StatusCode::FORBIDDEN);
+    desk.house
+        .cloud
+        .enable_device(&operator, desk.device.id, true)
+        .unwrap();
+    assert_eq!(get(&options).await.status, StatusCode::OK);
+    desk.house.clock.advance_seconds(15 * 60 + 1);
+    assert_eq!(get(MINE).await.status, StatusCode::OK);
+    assert_eq!(get(&options).await.status, StatusCode::FORBIDDEN);
+    let removed = desk
+        .house
+        .ask(
+            axum::http::Method::DELETE,
+            &format!("{MINE}/AAAA"),
+            &token,
+            json!(null),
+        )
+        .await;
+    assert_eq!(removed.status, StatusCode::FORBIDDEN);
+    let change = UserChange {
+        account_enabled: Some(false),
+        ..UserChange::default()
+    };
+    desk.house
+        .cloud
+        .change_user(&operator, desk.user.id, &change)
+        .unwrap();
+    assert_eq!(get(MINE).await.status, StatusCode::FORBIDDEN);
+    desk.house.clock.advance_seconds(15 * 60);
+    assert_eq!(get(MINE).await.status, StatusCode::UNAUTHORIZED);
 }

@@ -281,6 +281,65 @@ async fn a_refresh_token_works_once_and_a_copy_ends_the_family() {
     refused(&desk.refresh(CLIENT, &late).await, "invalid_grant");
 }
 
+/// Which refresh token is the good one stands in the store.
+#[tokio::test]
+async fn a_restart_forgets_no_family() {
+    let mut desk = Desk::new();
+    let first = desk.refreshable(2).await;
+    let second = desk.refresh(CLIENT, &first).await;
+    let second = second.json["refresh_token"].as_str().unwrap().to_owned();
+    let other = desk.refreshable(3).await;
+    desk.house.reopen();
+    // A copy of before the restart is noticed, and ends what goes on from it.
+    refused(&desk.refresh(CLIENT, &first).await, "invalid_grant");
+    desk.house.reopen();
+    refused(&desk.refresh(CLIENT, &second).await, "invalid_grant");
+    // Another family goes on, each token once.
+    let next = desk.refresh(CLIENT, &other).await;
+    assert_eq!(next.status, StatusCode::OK, "{}", next.text);
+    desk.house.reopen();
+    refused(&desk.refresh(CLIENT, &other).await, "invalid_grant");
+    let told = desk.house.activities();
+    let ends = told.iter().filter(|told| *told == "endApplicationTokens");
+    assert_eq!(ends.count(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_by_policy_does_not_use_the_token_up() {
+    let operator = Caller::operator();
+    let desk = Desk::new();
+    let token = desk.refreshable(2).await;
+    let policy: AccessPolicy = serde_json::from_value(json!({
+        "displayName": "compliant devices only",
+        "state": "enabled",
+        "conditions": {
+            "users": {"includeUsers": ["All"]},
+            "applications": {"includeApplications": ["All"]},
+        },
+        "grantControls": {"operator": "AND", "builtInControls": ["compliantDevice"]},
+    }))
+    .unwrap();
+    let cloud = &desk.house.cloud;
+    let policy = cloud.add_access_policy(&operator, &policy).unwrap();
+    refused(&desk.refresh(CLIENT, &token).await, "interaction_required");
+    cloud.remove_access_policy(&operator, policy.id).unwrap();
+    let reply = desk.refresh(CLIENT, &token).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+}
+
+/// Of requests that come together with one token, one goes on.
+#[tokio::test]
+async fn two_requests_with_one_token_end_the_family() {
+    let desk = Desk::new();
+    let token = desk.refreshable(2).await;
+    let (one, two) = tokio::join!(desk.refresh(CLIENT, &token), desk.refresh(CLIENT, &token));
+    let good = [&one, &two].map(|reply| reply.status == StatusCode::OK);
+    assert_eq!(good.iter().filter(|good| **good).count(), 1);
+    let winner = if good[0] { one } else { two };
+    let next = winner.json["refresh_token"].as_str().unwrap();
+    refused(&desk.refresh(CLIENT, next).await, "invalid_grant");
+}
+
 #[tokio::test]
 async fn what_a_token_stands_on_is_asked_at_each_issue() {
     let operator = Caller::operator();
@@ -361,7 +420,13 @@ async fn a_device_without_a_browser_gets_tokens_when_its_code_was_typed() {
     let done = desk.finish(&sign_in_of(&page), &Touch::default()).await;
     assert_eq!(done.json, json!({"redirect": null}), "{}", done.text);
     refused(&poll("other").await, "expired_token");
-    let reply = poll(CLIENT).await;
+    // One client in the field has an older name for the grant.
+    let older = [
+        ("grant_type", "device_code"),
+        ("client_id", CLIENT),
+        ("device_code", device_code),
+    ];
+    let reply = desk.token(&older).await;
     assert_eq!(claims(&reply.json["id_token"]).oid, desk.user.id);
     refused(&poll(CLIENT).await, "expired_token");
     let again = desk.house.get(&typed, "").await;

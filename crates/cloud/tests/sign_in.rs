@@ -12,7 +12,7 @@
 mod common;
 
 use axum::http::StatusCode;
-use cloud::{Caller, Compatibility};
+use cloud::{Caller, Compatibility, TicketForm};
 use cloud_api::base64::Base64Url;
 use cloud_api::jose::{self, Header, Jws, SessionCipher};
 use cloud_api::prt::{GRANT_JWT, HS256, RS256, TicketField, TokenAnswer, TokenRequest};
@@ -116,6 +116,12 @@ async fn one_touch_gives_a_token_and_a_ticket_and_both_are_renewed() {
     let prt = desk.sign_in().await;
     assert_eq!(prt.answer.token_type, "Bearer");
     assert!(prt.token.contains('.'));
+    let told = prt.answer.credential_public_key.as_ref().unwrap();
+    let known = desk.key.pair.public_key_raw();
+    // COSE_Key: the two halves of the point stand behind their labels.
+    let (x, y) = known[1..].split_at(32);
+    let has = |half: &[u8]| told.0.windows(32).any(|window| window == half);
+    assert!(has(x) && has(y), "the key that signed");
     let ticket = prt.ticket();
     let client_key = jose::open(ticket.client_key.as_deref().unwrap(), &prt.session).unwrap();
     check_ticket(&ticket, client_key.expose(), 1101);
@@ -125,6 +131,7 @@ async fn one_touch_gives_a_token_and_a_ticket_and_both_are_renewed() {
     let answer = opened(&reply, &prt.session);
     assert_ne!(answer.refresh_token, prt.token);
     assert!(answer.session_key_jwe.is_none(), "the session key stays");
+    assert!(answer.credential_public_key.is_none(), "no key signed now");
     let ticket: TicketField = serde_json::from_str(answer.tgt_ad.as_deref().unwrap()).unwrap();
     let plain = BASE64
         .decode(ticket.client_key.as_deref().unwrap().as_bytes())
@@ -548,6 +555,62 @@ async fn the_legacy_cipher_is_written_where_it_is_switched_on() {
     let reply = desk.renewed(&prt, Renewal::default()).await;
     assert!(jose::open(&reply.text, &prt.session).is_err());
     assert!(jose::open_legacy(&reply.text, &prt.session).is_ok());
+}
+
+/// Some readers take both forms in one answer for an error.
+#[tokio::test]
+async fn the_ticket_has_one_form_in_first_answers_and_renewals() {
+    for form in [TicketForm::Field, TicketForm::ThreeFields] {
+        let desk = Desk::with(Compatibility {
+            ticket_form: form,
+            empty_cloud_ticket: true,
+            ..Compatibility::default()
+        })
+        .await;
+        // Without a ticket the older form says nothing.
+        let none = desk.sign_in().await.answer;
+        assert_eq!(none.tgt_ad.is_some(), form == TicketForm::Field);
+        assert!(none.tgt_key_type.is_none());
+        desk.house.publish(3, 7);
+        let prt = desk.device.sign_in(&desk.house, &desk.key, 3).await;
+        let renewed = opened(&desk.renewed(&prt, Renewal::default()).await, &prt.session);
+        for answer in [&prt.answer, &renewed] {
+            let three = (
+                answer.tgt_client_key.as_ref(),
+                answer.tgt_key_type,
+                answer.tgt_message_buffer.as_ref(),
+            );
+            let field = match (form, three) {
+                (TicketForm::Field, (None, None, None)) => {
+                    serde_json::from_str(answer.tgt_ad.as_deref().unwrap()).unwrap()
+                }
+                (TicketForm::ThreeFields, (Some(key), Some(kind), Some(message))) => {
+                    assert!(answer.tgt_ad.is_none());
+                    TicketField {
+                        client_key: Some(key.clone()),
+                        key_type: kind,
+                        message_buffer: Some(message.clone()),
+                        realm: Some(REALM.into()),
+                        sn: Some(format!("krbtgt/{REALM}")),
+                        session_key_type: 18,
+                        ..TicketField::default()
+                    }
+                }
+                other => panic!("{other:?}"),
+            };
+            let shown = field.client_key.as_deref().unwrap();
+            let client_key = match jose::open(shown, &prt.session) {
+                Ok(key) => key.expose().clone(),
+                Err(_) => BASE64.decode(shown.as_bytes()).unwrap(),
+            };
+            check_ticket(&field, &client_key, 1101);
+            let cloud: TicketField =
+                serde_json::from_str(answer.tgt_cloud.as_deref().unwrap()).unwrap();
+            assert!(cloud.key_type == 0 && cloud.error.is_some() && cloud.client_key.is_none());
+        }
+    }
+    let plain = Desk::new().await.sign_in().await;
+    assert!(plain.answer.tgt_cloud.is_none());
 }
 
 #[tokio::test]

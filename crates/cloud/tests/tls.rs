@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud::Limits;
+use cloud::{Caller, Cloud, Limits, Surroundings};
 use cloud_api::paths;
 use common::{House, RP_ID};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use types::SeededEntropy;
 
 struct Served {
     address: SocketAddr,
@@ -37,6 +38,10 @@ struct Served {
 }
 
 async fn serve(house: &House) -> Served {
+    serve_cloud(house.cloud.clone()).await
+}
+
+async fn serve_cloud(cloud: Cloud) -> Served {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec![RP_ID.to_owned()])
         .unwrap()
@@ -63,14 +68,9 @@ async fn serve(house: &House) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(cloud::serve(
-        listener,
-        Arc::new(tls),
-        house.cloud.clone(),
-        async move {
-            let _ = stopped.await;
-        },
-    ));
+    let server = tokio::spawn(cloud::serve(listener, Arc::new(tls), cloud, async move {
+        let _ = stopped.await;
+    }));
     Served {
         address,
         connector: TlsConnector::from(Arc::new(client)),
@@ -145,5 +145,49 @@ async fn rude_clients_do_not_keep_others_waiting() {
     slow.write_all(b"GET / HTTP/1.1\r\nHost").await.unwrap();
     let reply = served.ask(paths::HEALTH, "").await;
     assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxys_word_about_its_client_counts() {
+    let house = House::new();
+    let add = async |served: &Served, name: &str, header: &str| {
+        let body =
+            format!(r#"{{"userPrincipalName": "{name}@corp.contoso.com", "displayName": "x"}}"#);
+        let request = format!(
+            "POST {} HTTP/1.1\r\nHost: {RP_ID}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{header}Connection: close\r\n\r\n{body}",
+            paths::USERS,
+            house.admin,
+            body.len()
+        );
+        let mut stream = served.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 201"), "{reply}");
+        let newest = house.cloud.audit(&Caller::operator(), None, 1).unwrap();
+        newest[0].ip_address.clone().unwrap()
+    };
+    let liar = "X-Forwarded-For: 192.0.2.7\r\n";
+    let served = serve(&house).await;
+    assert_eq!(add(&served, "a", "").await, "127.0.0.1");
+    assert_eq!(add(&served, "b", liar).await, "127.0.0.1");
+    served.end().await;
+
+    let surroundings = Surroundings::new(house.clock.clone(), Box::new(SeededEntropy::new(9)))
+        .with_trusted_proxies(vec![
+            "127.0.0.1".parse().unwrap(),
+            "10.0.0.1".parse().unwrap(),
+        ]);
+    let cloud = Cloud::open(&house.state.path().join("cloud.sqlite"), surroundings).unwrap();
+    let served = serve_cloud(cloud).await;
+    assert_eq!(add(&served, "c", "").await, "127.0.0.1");
+    assert_eq!(add(&served, "d", liar).await, "192.0.2.7");
+    // What the client itself sent stands to the left of what the proxies appended.
+    let chain = "X-Forwarded-For: 203.0.113.9, 192.0.2.7\r\nX-Forwarded-For: 10.0.0.1\r\n";
+    assert_eq!(add(&served, "e", chain).await, "192.0.2.7");
+    let nonsense = "X-Forwarded-For: 192.0.2.7, somewhere\r\n";
+    assert_eq!(add(&served, "f", nonsense).await, "127.0.0.1");
     served.end().await;
 }

@@ -8,10 +8,11 @@ use cloud_api::prt::TokenError;
 use serde::{Deserialize, Serialize};
 use types::{Entropy, Guid, Secret, Timestamp};
 
+use super::primary_token::{PrimaryToken, Strength};
 use super::refusal::SignInError;
 use super::sealed_text::SealedText;
 
-/// Seconds after the user's touch until a family ends.
+/// Seconds after the sign-in at an application until a family ends.
 pub(crate) const FAMILY_S: i64 = 24 * 3600;
 
 /// What a refresh token says.
@@ -24,12 +25,48 @@ pub(crate) struct ApplicationToken {
     pub(crate) proof: Proof,
 }
 
-/// Who touched which key, and when.
+/// Who proved itself, by which key or pass, when, and at which device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Proof {
     pub(crate) user: Guid,
+    /// Empty where no registered key stands behind it.
     pub(crate) credential: Base64Url,
+    pub(crate) strength: Strength,
+    /// The device whose primary refresh token it was; a touch in a browser proves none.
+    pub(crate) device: Option<Guid>,
+    /// When that device joined.
+    pub(crate) device_since: Option<Timestamp>,
     pub(crate) signed_in: Timestamp,
+    /// When what stands on it ends at the latest.
+    pub(crate) ends: Timestamp,
+}
+
+impl Proof {
+    /// A touch on the page, just now.
+    pub(crate) fn by_touch(user: Guid, credential: &[u8], now: Timestamp) -> Self {
+        Self {
+            user,
+            credential: Base64Url(credential.to_vec()),
+            strength: Strength::Fido2,
+            device: None,
+            device_since: None,
+            signed_in: now,
+            ends: now.plus_seconds(FAMILY_S),
+        }
+    }
+
+    /// A primary refresh token that its device has shown just now.
+    pub(crate) fn by_token(token: &PrimaryToken, now: Timestamp) -> Self {
+        Self {
+            user: token.user,
+            credential: Base64Url(token.credential.clone()),
+            strength: token.strength,
+            device: Some(token.device),
+            device_since: token.device_since,
+            signed_in: token.signed_in,
+            ends: now.plus_seconds(FAMILY_S).min(token.expires),
+        }
+    }
 }
 
 const TEXT: SealedText = SealedText {
@@ -39,7 +76,7 @@ const TEXT: SealedText = SealedText {
 
 impl ApplicationToken {
     pub(crate) fn ends(&self) -> Timestamp {
-        self.proof.signed_in.plus_seconds(FAMILY_S)
+        self.proof.ends
     }
 
     pub(crate) fn seal(&self, key: &Secret<[u8; 32]>, entropy: &mut dyn Entropy) -> Option<String> {
@@ -70,6 +107,14 @@ pub enum ApplicationError {
     /// The device code has ended.
     #[error("the device code has ended, was used, or is another application's; begin again")]
     DeviceCode,
+    /// The user must sign in on the page: to prove more, or to be the one who is expected.
+    #[error("the user must sign in on the page: {why}")]
+    Page {
+        /// What is missing.
+        why: &'static str,
+        /// What to ask for there, as `claims`.
+        claims: Option<String>,
+    },
     /// The user may not, or did not prove itself.
     #[error(transparent)]
     SignIn(#[from] SignInError),
@@ -91,11 +136,17 @@ impl ApplicationError {
             Self::Pending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::DeviceCode => "expired_token",
+            Self::Page { .. } => "interaction_required",
+        };
+        let (suberror, claims) = match self {
+            Self::Page { claims, .. } => (Some("claims".to_owned()), claims.clone()),
+            _ => (None, None),
         };
         TokenError {
             error: error.to_owned(),
             error_description: self.to_string(),
-            suberror: None,
+            suberror,
+            claims,
         }
     }
 }

@@ -154,7 +154,8 @@ fn verify_signature(
     }
 }
 
-fn registered_key(key_material: &[u8]) -> Option<keycred::material::CoseKey> {
+/// The public key that a security key said at its registration.
+pub(crate) fn registered_key(key_material: &[u8]) -> Option<keycred::material::CoseKey> {
     let material = FidoKeyMaterial::decode(key_material).ok()?;
     let data: AuthenticatorData = material.authenticator_data().ok()?;
     Some(data.attested?.key)

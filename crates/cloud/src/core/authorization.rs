@@ -9,7 +9,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::{Host, Url};
 
+use super::asked::Asked;
+use crate::config::Compatibility;
+
 const TEXT_BYTES_MAX: usize = 2048;
+/// What a request that names a resource instead of a scope is granted.
+pub(crate) const FIRST_VERSION_SCOPE: &str = "openid profile offline_access";
 
 /// What an application asks for, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +24,18 @@ pub(crate) struct Authorization {
     pub(crate) scope: String,
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
-    /// SHA-256 of the verifier, base64url.
-    code_challenge: String,
+    /// What is asked of the sign-in.
+    pub(crate) asked: Asked,
+    /// SHA-256 of the verifier, base64url. Absent only where the tenant takes codes without.
+    code_challenge: Option<String>,
 }
 
 impl Authorization {
     /// Reads the query. Nothing is sent to a redirect that was not found good, so all refusals are for the user's eyes.
-    pub(crate) fn read<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+    pub(crate) fn read<'a>(
+        field: impl Fn(&str) -> Option<&'a str>,
+        compatibility: Compatibility,
+    ) -> Result<Self, String> {
         let client_id = client_id(field("client_id").unwrap_or_default())?;
         let redirect_uri = redirect(field("redirect_uri").unwrap_or_default())?;
         if field("response_type") != Some("code") {
@@ -34,14 +44,11 @@ impl Authorization {
         if field("response_mode").is_some_and(|mode| mode != "query") {
             return Err("response_mode must be query".to_owned());
         }
-        // The plain method shows the verifier to whoever sees the request (RFC 9700 section 2.1.1).
-        if field("code_challenge_method") != Some("S256") {
-            return Err("code_challenge_method must be S256".to_owned());
-        }
-        let code_challenge = field("code_challenge").unwrap_or_default();
-        if Base64Url::parse(code_challenge).map_or(0, |digest| digest.0.len()) != 32 {
-            return Err("code_challenge must be a SHA-256 in base64url".to_owned());
-        }
+        let may_lack_challenge = compatibility.code_without_challenge;
+        let code_challenge = match field("code_challenge").unwrap_or_default() {
+            "" if may_lack_challenge && field("code_challenge_method").is_none() => None,
+            text => Some(challenge(text, field("code_challenge_method"))?),
+        };
         let text = |name: &str| {
             let value = field(name).unwrap_or_default();
             match value.len() {
@@ -50,24 +57,32 @@ impl Authorization {
                 _ => Err(format!("{name} has more than {TEXT_BYTES_MAX} bytes")),
             }
         };
+        let scope = match (text("scope")?, field("resource")) {
+            (Some(scope), _) => scope,
+            // The first version of this endpoint names a resource and gives all that there is.
+            (None, Some(_)) => FIRST_VERSION_SCOPE.to_owned(),
+            (None, None) => String::new(),
+        };
         Ok(Self {
             client_id,
             redirect_uri,
-            scope: text("scope")?.unwrap_or_default(),
+            scope,
             state: text("state")?,
             nonce: text("nonce")?,
-            code_challenge: code_challenge.trim_end_matches('=').to_owned(),
+            asked: Asked::read(field)?,
+            code_challenge,
         })
     }
 
-    /// Whether a verifier is the one behind the challenge (RFC 7636 section 4.6).
+    /// Whether a verifier is the one behind the challenge (RFC 7636 section 4.6). Without a challenge there must be none:
+    /// else a thief of a code could leave the challenge out (RFC 9700 section 4.8.2).
     pub(crate) fn is_verified_by(&self, verifier: &str) -> bool {
+        let Some(challenge) = &self.code_challenge else {
+            return verifier.is_empty();
+        };
         let has_good_length = (43..=128).contains(&verifier.len());
         let digest = Base64Url(Sha256::digest(verifier.as_bytes()).to_vec()).to_string();
-        let is_right: bool = digest
-            .as_bytes()
-            .ct_eq(self.code_challenge.as_bytes())
-            .into();
+        let is_right: bool = digest.as_bytes().ct_eq(challenge.as_bytes()).into();
         has_good_length && is_right
     }
 
@@ -80,6 +95,17 @@ impl Authorization {
         }
         target.into()
     }
+}
+
+/// The method `plain` shows the verifier to whoever sees the request (RFC 9700 section 2.1.1).
+fn challenge(text: &str, method: Option<&str>) -> Result<String, String> {
+    if method != Some("S256") {
+        return Err("code_challenge_method must be S256".to_owned());
+    }
+    if Base64Url::parse(text).map_or(0, |digest| digest.0.len()) != 32 {
+        return Err("code_challenge must be a SHA-256 in base64url".to_owned());
+    }
+    Ok(text.trim_end_matches('=').to_owned())
 }
 
 /// An application's name. It becomes the audience of tokens, so it must never be one of our own services.
@@ -120,6 +146,14 @@ mod tests {
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
     fn read(changed: &str, value: &str) -> Result<Authorization, String> {
+        read_with(Compatibility::default(), changed, value)
+    }
+
+    fn read_with(
+        compatibility: Compatibility,
+        changed: &str,
+        value: &str,
+    ) -> Result<Authorization, String> {
         let owned = [
             ("client_id", "app"),
             ("redirect_uri", "http://localhost:8400/back"),
@@ -131,11 +165,17 @@ mod tests {
         ]
         .map(|(name, usual)| (name, if name == changed { value } else { usual }));
         let extra = [(changed, value)];
-        Authorization::read(|name| {
+        let field = |name: &str| {
             let mut fields = owned.iter().chain(&extra);
-            fields.find(|(field, _)| *field == name).map(|(_, v)| *v)
-        })
+            fields
+                .find(|(field, _)| *field == name)
+                .map(|(_, v)| *v)
+                .filter(|value| *value != ABSENT)
+        };
+        Authorization::read(field, compatibility)
     }
+
+    const ABSENT: &str = "(absent)";
 
     #[test]
     fn requests_are_checked() {
@@ -157,10 +197,39 @@ mod tests {
         check("response_mode", "fragment", false);
         check("code_challenge_method", "plain", false);
         check("code_challenge", "short", false);
+        check("code_challenge", ABSENT, false);
+        check("prompt", "none", true);
+        check("prompt", "often", false);
+        check("claims", "[]", false);
         check("client_id", "", false);
         check("client_id", DEVICE_REGISTRATION, false);
         check("client_id", &"a".repeat(65), false);
         check("state", &"a".repeat(TEXT_BYTES_MAX + 1), false);
+    }
+
+    #[test]
+    fn a_code_without_challenge_needs_a_switch_and_takes_no_verifier() {
+        let tolerant = Compatibility {
+            code_without_challenge: true,
+            ..Compatibility::default()
+        };
+        let query = |name: &str| match name {
+            "client_id" => Some("app"),
+            "redirect_uri" => Some("http://localhost:8400/back"),
+            "response_type" => Some("code"),
+            "resource" => Some("mail"),
+            _ => None,
+        };
+        assert!(Authorization::read(query, Compatibility::default()).is_err());
+        let request = Authorization::read(query, tolerant).unwrap();
+        assert_eq!(request.scope, FIRST_VERSION_SCOPE);
+        assert!(request.is_verified_by(""));
+        assert!(!request.is_verified_by(VERIFIER));
+        // Who brings half of it meant to bring it.
+        assert!(read_with(tolerant, "code_challenge", "").is_err());
+        assert!(read_with(tolerant, "code_challenge_method", "plain").is_err());
+        let request = read_with(tolerant, "", "").unwrap();
+        assert!(!request.is_verified_by("") && request.is_verified_by(VERIFIER));
     }
 
     #[test]

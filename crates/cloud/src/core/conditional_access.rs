@@ -2,10 +2,11 @@
 //!
 //! The device's state comes from the store by the device that proved itself, never from what a request claims.
 
+use cloud_api::claims::ClaimsRequest;
 use cloud_api::conditional_access::{
-    ACTION_REGISTER_DEVICE, ACTION_REGISTER_KEY, ALL, APP_DEVICES, APP_KERBEROS, APP_SIGN_IN,
-    AccessPolicy, Conditions, Control, GrantControls, Operator, PolicyState, PolicyVerdict,
-    STRENGTH_MFA, STRENGTH_PASSWORDLESS, STRENGTH_PHISHING_RESISTANT,
+    ACTION_REGISTER_DEVICE, ACTION_REGISTER_KEY, ALL, APP_DEVICES, APP_KERBEROS, APP_OWN_KEYS,
+    APP_SIGN_IN, AccessPolicy, Conditions, Control, GrantControls, Operator, PolicyState,
+    PolicyVerdict, STRENGTH_MFA, STRENGTH_PASSWORDLESS, STRENGTH_PHISHING_RESISTANT,
 };
 use types::Guid;
 
@@ -54,6 +55,51 @@ pub(crate) fn evaluate(policies: &[AccessPolicy], attempt: &Attempt<'_>) -> Vec<
             }
         })
         .collect()
+}
+
+/// A policy that is not content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRefused {
+    /// The policy.
+    pub id: Guid,
+    /// Its name.
+    pub name: String,
+    /// What it misses.
+    pub why: String,
+    /// Whether nothing can content it.
+    pub is_blocked: bool,
+    /// The strength that it asks for.
+    pub strength: Option<String>,
+}
+
+impl PolicyRefused {
+    /// What to ask for at the next sign-in; nothing where that could not help.
+    pub(crate) fn claims(&self) -> Option<String> {
+        let strength = self.strength.as_deref();
+        (!self.is_blocked).then(|| ClaimsRequest::challenge(self.id, strength))
+    }
+}
+
+/// Each policy's word, where none refuses.
+pub(crate) fn allow(
+    policies: &[AccessPolicy],
+    attempt: &Attempt<'_>,
+) -> Result<Vec<PolicyVerdict>, PolicyRefused> {
+    let verdicts = evaluate(policies, attempt);
+    let Some(verdict) = refusal(&verdicts) else {
+        return Ok(verdicts);
+    };
+    let mut policies = policies.iter();
+    let policy = policies.find(|policy| policy.id == verdict.id);
+    let controls = policy.and_then(|policy| policy.grant_controls.as_ref());
+    let strength = controls.and_then(|controls| controls.authentication_strength.as_ref());
+    Err(PolicyRefused {
+        id: verdict.id,
+        name: verdict.display_name.clone(),
+        why: verdict.reasons.join("; "),
+        is_blocked: verdict.is_blocked,
+        strength: strength.map(|strength| strength.id.clone()),
+    })
 }
 
 /// The policy in force that is not content, one that blocks before all others.
@@ -171,7 +217,7 @@ fn unmet(controls: &GrantControls, attempt: &Attempt<'_>) -> Vec<String> {
 }
 
 /// Whether a proof is of a built-in strength; `None` where there is no such strength.
-fn strong_enough(id: &str, strength: Strength) -> Option<bool> {
+pub(crate) fn strong_enough(id: &str, strength: Strength) -> Option<bool> {
     match id {
         STRENGTH_MFA => Some(true),
         STRENGTH_PASSWORDLESS | STRENGTH_PHISHING_RESISTANT => {
@@ -179,6 +225,17 @@ fn strong_enough(id: &str, strength: Strength) -> Option<bool> {
         }
         _ => None,
     }
+}
+
+/// The built-in strengths that a proof has.
+pub(crate) fn strengths_of(strength: Strength) -> Vec<String> {
+    let all = [
+        STRENGTH_MFA,
+        STRENGTH_PASSWORDLESS,
+        STRENGTH_PHISHING_RESISTANT,
+    ];
+    let has = |id: &&str| strong_enough(id, strength) == Some(true);
+    all.into_iter().filter(has).map(str::to_owned).collect()
 }
 
 /// Refuses a policy that says nothing, or of which something would be ignored.
@@ -202,7 +259,7 @@ pub(crate) fn check(policy: &AccessPolicy) -> Result<(), Error> {
         return refused("conditions include nobody".to_owned());
     }
     let applications = &policy.conditions.applications;
-    let known = [ALL, APP_SIGN_IN, APP_KERBEROS, APP_DEVICES];
+    let known = [ALL, APP_SIGN_IN, APP_KERBEROS, APP_DEVICES, APP_OWN_KEYS];
     let mut named = applications
         .include_applications
         .iter()

@@ -9,8 +9,10 @@ use rcgen::{
 };
 use sha1::{Digest, Sha1};
 use types::{Guid, Secret, Timestamp};
+use x509_cert::der::asn1::{Any, ObjectIdentifier};
+use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
-use x509_cert::request::CertReq;
+use x509_cert::request::{CertReq, ExtensionReq};
 
 use crate::error::Error;
 
@@ -28,6 +30,8 @@ pub struct RequestedKey {
     pub(crate) spki: Vec<u8>,
     /// RSAPublicKey.
     bits: Vec<u8>,
+    /// The nonce that the request was made for, where it says one.
+    pub(crate) nonce: Option<String>,
 }
 
 impl RequestedKey {
@@ -54,7 +58,31 @@ fn read_request(der: &[u8]) -> Result<RequestedKey, Error> {
     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &bits)
         .verify(&signed, request.signature.raw_bytes())
         .map_err(|_| refused("is not signed by its own key with RSA and SHA-256"))?;
-    Ok(RequestedKey { spki, bits })
+    let nonce = nonce_of(&request).map_err(refused)?;
+    Ok(RequestedKey { spki, bits, nonce })
+}
+
+/// The extension with the enrollment nonce. How its text is wrapped differs by client: bare, or in one more DER value.
+fn nonce_of(request: &CertReq) -> Result<Option<String>, &'static str> {
+    const NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113556.1.5.284.2.1");
+    let broken = |_| "has extensions that cannot be read";
+    for attribute in request.info.attributes.iter() {
+        if attribute.oid != ExtensionReq::OID {
+            continue;
+        }
+        for value in attribute.values.iter() {
+            let asked: ExtensionReq = value.decode_as().map_err(broken)?;
+            let Some(found) = asked.0.iter().find(|asked| asked.extn_id == NONCE) else {
+                continue;
+            };
+            let octets = found.extn_value.as_bytes();
+            let inner = Any::from_der(octets).ok();
+            let text = inner.as_ref().map_or(octets, Any::value);
+            let text = std::str::from_utf8(text).map_err(|_| "has a nonce that is no text")?;
+            return Ok(Some(text.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// The CA.
@@ -105,14 +133,16 @@ impl DeviceCa {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
-        params.custom_extensions = [(2, ids.device), (3, ids.user), (4, ids.tenant)]
+        params.custom_extensions = [(2, Some(ids.device)), (3, ids.user), (4, Some(ids.tenant))]
+            .into_iter()
+            .filter_map(|(arc, id)| Some((arc, id?)))
             .map(|(arc, id)| {
                 let oid = [&DEVICE_ARC[..], &[arc]].concat();
                 // OCTET STRING of 16 octets.
                 let value = [&[0x04, 0x10], &id.to_bytes_le()[..]].concat();
                 CustomExtension::from_oid_content(&oid, value)
             })
-            .to_vec();
+            .collect();
         let certificate = params
             .signed_by(&Rsa(&requested.bits), &self.issuer)
             .map_err(|_| CA_BROKEN)?;
@@ -127,7 +157,8 @@ impl DeviceCa {
 /// Whom a device certificate names.
 pub(crate) struct DeviceIds {
     pub(crate) device: Guid,
-    pub(crate) user: Guid,
+    /// Who joined it; nobody did where a computer of the ground joined by itself.
+    pub(crate) user: Option<Guid>,
     pub(crate) tenant: Guid,
 }
 
@@ -148,8 +179,12 @@ impl PublicKeyData for Rsa<'_> {
 /// The id and the public key in a certificate that a request carries. It is believed only when the device with this id has
 /// this key; the certificate itself proves nothing here.
 pub(crate) fn device_of(x5c: &str) -> Option<(Guid, Vec<u8>)> {
-    let der = BASE64.decode(x5c.as_bytes()).ok()?;
-    let certificate = x509_cert::Certificate::from_der(&der).ok()?;
+    certified(&BASE64.decode(x5c.as_bytes()).ok()?)
+}
+
+/// The same of a certificate in DER.
+pub(crate) fn certified(der: &[u8]) -> Option<(Guid, Vec<u8>)> {
+    let certificate = x509_cert::Certificate::from_der(der).ok()?;
     let tbs = certificate.tbs_certificate();
     let spki = tbs.subject_public_key_info().to_der().ok()?;
     let subject = tbs.subject().to_string();

@@ -1,4 +1,4 @@
-//! A small memory of secrets that end by themselves: codes, sign-ins that have begun, generations of refresh tokens.
+//! A small memory of secrets that end by themselves: codes, sign-ins that have begun.
 //!
 //! It lives as long as the process. What is forgotten by a restart must be begun anew, which costs the user a touch.
 

@@ -75,6 +75,9 @@ impl Strength {
 pub(crate) struct PrimaryToken {
     pub(crate) user: Guid,
     pub(crate) device: Guid,
+    /// When the device joined. One of the ground keeps its id when it joins anew, with another key; what was issued to it
+    /// before ends there.
+    pub(crate) device_since: Option<Timestamp>,
     /// The credential id that signed in.
     pub(crate) credential: Vec<u8>,
     pub(crate) strength: Strength,
@@ -87,6 +90,8 @@ pub(crate) struct PrimaryToken {
 struct Content {
     user: Guid,
     device: Guid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_since: Option<Timestamp>,
     credential: Base64Url,
     strength: Strength,
     session: Base64Url,
@@ -111,6 +116,7 @@ impl PrimaryToken {
         let content = Content {
             user: self.user,
             device: self.device,
+            device_since: self.device_since,
             credential: Base64Url(self.credential.clone()),
             strength: self.strength,
             session: Base64Url(self.session.expose().to_vec()),
@@ -129,6 +135,7 @@ impl PrimaryToken {
         Some(Self {
             user: content.user,
             device: content.device,
+            device_since: content.device_since,
             credential: content.credential.0.clone(),
             strength: content.strength,
             session: SessionKey::new(Secret::filled_by(|key: &mut [u8; 32]| {
@@ -153,6 +160,7 @@ mod tests {
         let token = PrimaryToken {
             user: Guid::v4([1; 16]),
             device: Guid::v4([2; 16]),
+            device_since: Some(at),
             credential: vec![3; 16],
             strength: Strength::Fido2,
             session: SessionKey::new(Secret::new([4; 32])),

@@ -4,6 +4,7 @@ use cloud_api::jose::JoseError;
 use cloud_api::prt::TokenError;
 
 use super::assertion::AssertionFailure;
+use super::conditional_access::PolicyRefused;
 use crate::error::Error;
 
 /// Why a sign-in is refused.
@@ -59,15 +60,8 @@ pub enum SignInError {
     #[error("the security key with which the user signed in was removed; sign in with another one")]
     KeyRemoved,
     /// A Conditional Access policy refuses.
-    #[error("policy '{name}' refuses this sign-in: {why}")]
-    Policy {
-        /// The policy's name.
-        name: String,
-        /// What it misses.
-        why: String,
-        /// Whether nothing can content it.
-        is_blocked: bool,
-    },
+    #[error("policy '{}' refuses this sign-in: {}", .0.name, .0.why)]
+    Policy(PolicyRefused),
     /// The server's own fault.
     #[error(transparent)]
     Inside(#[from] Error),
@@ -88,20 +82,23 @@ impl SignInError {
             Self::UserDisabled | Self::UserGone => ("invalid_grant", Some("userDisabled")),
             Self::DeviceDisabled | Self::DeviceGone => ("invalid_grant", Some("deviceDisabled")),
             Self::KeyRemoved => ("invalid_grant", Some("keyRemoved")),
-            Self::Policy {
-                is_blocked: true, ..
-            } => ("access_denied", Some("policy")),
-            Self::Policy { .. } => ("interaction_required", Some("policy")),
+            Self::Policy(refused) if refused.is_blocked => ("access_denied", Some("policy")),
+            Self::Policy(_) => ("interaction_required", Some("policy")),
             Self::Inside(_) => ("server_error", None),
         };
         let error_description = match self {
             Self::Inside(_) => "the server could not do this; its log says why".to_owned(),
             other => other.to_string(),
         };
+        let claims = match self {
+            Self::Policy(refused) => refused.claims(),
+            _ => None,
+        };
         TokenError {
             error: error.to_owned(),
             error_description,
             suberror: suberror.map(str::to_owned),
+            claims,
         }
     }
 }

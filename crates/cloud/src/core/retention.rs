@@ -37,9 +37,9 @@ pub(crate) fn oldest_kept(retention: &AuditRetention, now: Timestamp) -> Option<
 /// The first record that stays. `newest` is the newest record's number, `young` that of the oldest which is young enough.
 /// Numbers rise by one, so a count of records is a distance.
 pub(crate) fn kept_from(retention: &AuditRetention, newest: u64, young: Option<u64>) -> u64 {
-    let by_number = retention
-        .records
-        .map_or(0, |records| newest.saturating_add(1).saturating_sub(records));
+    let by_number = retention.records.map_or(0, |records| {
+        newest.saturating_add(1).saturating_sub(records)
+    });
     let by_time = match retention.days {
         // Where nothing is young enough, all may go but the newest, which says that the log was alive.
         Some(_) => young.unwrap_or(newest),
@@ -59,7 +59,11 @@ mod tests {
     #[test]
     fn settings_have_bounds() {
         let check = |days, records, good: bool| {
-            assert_eq!(check(&keep(days, records)).is_ok(), good, "{days:?} {records:?}");
+            assert_eq!(
+                check(&keep(days, records)).is_ok(),
+                good,
+                "{days:?} {records:?}"
+            );
         };
         check(None, None, true);
         check(Some(1), Some(1_000), true);

@@ -11,7 +11,7 @@ use cloud_api::Base64Url;
 use cloud_api::session::SessionKey;
 use cloud_api::trust::{PublishServer, SealHeader, TrustKey, WrappingKey};
 use kerberos::pkinit::RsaPublicKey;
-use keycred::material::{KeyMaterial, PublicKey};
+use keycred::material::{self, KeyMaterial, PublicKey};
 use types::{Entropy, Secret};
 
 use crate::error::Error;
@@ -21,17 +21,33 @@ const BROKEN: Error = Error::Internal("the tenant's wrapping key does not work")
 /// The header of a session key on its way to a device (MS-OAPXBC 3.2.5.1.2.2): OAEP with SHA-1, as all clients want it.
 const SESSION_HEADER: &str = r#"{"enc":"A256GCM","alg":"RSA-OAEP"}"#;
 
-/// A transport key that a device brought: BCRYPT_RSAKEY_BLOB with at least 2048 bits.
-pub(crate) fn check_transport_key(blob: &[u8]) -> Result<(), Error> {
+/// A transport key that a device brought, as BCRYPT_RSAKEY_BLOB: it is one, or it is a JSON Web Key (RFC 7517), as some
+/// clients send it. At least 2048 bits.
+pub(crate) fn transport_blob(brought: &[u8]) -> Result<Vec<u8>, Error> {
     let refused = || {
         Error::invalid(
-            "the transport key is no BCRYPT_RSAKEY_BLOB with an RSA key of 2048 bits or more",
+            "the transport key is no BCRYPT_RSAKEY_BLOB nor JSON Web Key with an RSA key of 2048 bits or more",
         )
     };
-    let spki = transport_spki(blob).ok_or_else(refused)?;
-    PublicEncryptingKey::from_der(&spki)
-        .map(drop)
-        .map_err(|_| refused())
+    let blob = match brought.first() {
+        Some(b'{') => of_jwk(brought).ok_or_else(refused)?,
+        _ => brought.to_vec(),
+    };
+    let spki = transport_spki(&blob).ok_or_else(refused)?;
+    PublicEncryptingKey::from_der(&spki).map_err(|_| refused())?;
+    Ok(blob)
+}
+
+fn of_jwk(json: &[u8]) -> Option<Vec<u8>> {
+    #[derive(serde::Deserialize)]
+    struct Jwk {
+        kty: String,
+        n: Base64Url,
+        e: Base64Url,
+    }
+    let jwk: Jwk = serde_json::from_slice(json).ok()?;
+    let key = material::RsaPublicKey::new(jwk.n.as_bytes(), jwk.e.as_bytes());
+    (jwk.kty == "RSA").then(|| key.to_bcrypt_blob())?
 }
 
 fn transport_spki(blob: &[u8]) -> Option<Vec<u8>> {

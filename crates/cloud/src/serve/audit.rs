@@ -97,7 +97,14 @@ pub(super) async fn tickets(
     Signed(caller): Signed,
     options: Options,
 ) -> Result<Json<SignInPage>, Problem> {
-    page(cloud, caller, &options, SignInLog::Tickets, paths::ISSUED_TICKETS).await
+    page(
+        cloud,
+        caller,
+        &options,
+        SignInLog::Tickets,
+        paths::ISSUED_TICKETS,
+    )
+    .await
 }
 
 async fn page(

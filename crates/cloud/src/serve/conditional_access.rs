@@ -1,37 +1,48 @@
 //! Conditional Access policies, groups, what-if.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use cloud_api::ErrorBody;
 use cloud_api::conditional_access::{
-    AccessPolicy, AccessPolicyList, Group, GroupList, WhatIf, WhatIfReply,
+    AccessPolicy, AccessPolicyList, Group, GroupList, MemberRef, WhatIf, WhatIfReply,
 };
 
-use super::extract::{Body, Id, Signed, blocking};
+use super::extract::{At, Body, Id, Member, Options, Signed, blocking};
 use super::problem::Problem;
-use crate::service::Cloud;
 
 /// All policies.
 #[utoipa::path(get, path = "/graph/v1.0/identity/conditionalAccess/policies", tag = "policy",
     responses((status = 200, body = AccessPolicyList), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
 ) -> Result<Json<AccessPolicyList>, Problem> {
     let value = blocking(&cloud, move |cloud| cloud.access_policies(&caller)).await?;
     Ok(Json(AccessPolicyList { value }))
 }
 
-/// Adds a policy.
+/// Adds a policy; with `validateOnly` it only says whether it could.
 #[utoipa::path(post, path = "/graph/v1.0/identity/conditionalAccess/policies", tag = "policy",
-    request_body = AccessPolicy,
+    params(("validateOnly" = Option<bool>, Query)), request_body = AccessPolicy,
     responses((status = 201, body = AccessPolicy), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn add(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
+    options: Options,
     Body(policy): Body<AccessPolicy>,
 ) -> Result<(StatusCode, Json<AccessPolicy>), Problem> {
+    options.only(&["validateOnly"])?;
+    match options.get("validateOnly") {
+        None | Some("false") => {}
+        Some("true") => {
+            let checked = blocking(&cloud, move |cloud| {
+                cloud.check_access_policy(&caller, &policy)?;
+                Ok(policy)
+            });
+            return Ok((StatusCode::OK, Json(checked.await?)));
+        }
+        Some(_) => return Err(Problem::invalid("validateOnly must be true or false")),
+    }
     let policy = blocking(&cloud, move |cloud| {
         cloud.add_access_policy(&caller, &policy)
     })
@@ -44,7 +55,7 @@ pub(super) async fn add(
     params(("id" = String, Path)), request_body = AccessPolicy,
     responses((status = 200, body = AccessPolicy), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn change(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(policy): Body<AccessPolicy>,
@@ -61,7 +72,7 @@ pub(super) async fn change(
     params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
@@ -74,7 +85,7 @@ pub(super) async fn remove(
     request_body = WhatIf,
     responses((status = 200, body = WhatIfReply), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn what_if(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Body(question): Body<WhatIf>,
 ) -> Result<Json<WhatIfReply>, Problem> {
@@ -87,7 +98,7 @@ pub(super) async fn what_if(
 #[utoipa::path(get, path = "/graph/v1.0/groups", tag = "policy",
     responses((status = 200, body = GroupList), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn groups(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
 ) -> Result<Json<GroupList>, Problem> {
     let value = blocking(&cloud, move |cloud| cloud.groups(&caller)).await?;
@@ -98,7 +109,7 @@ pub(super) async fn groups(
 #[utoipa::path(post, path = "/graph/v1.0/groups", tag = "policy", request_body = Group,
     responses((status = 201, body = Group), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn add_group(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Body(group): Body<Group>,
 ) -> Result<(StatusCode, Json<Group>), Problem> {
@@ -111,7 +122,7 @@ pub(super) async fn add_group(
     request_body = Group,
     responses((status = 200, body = Group), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn change_group(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(group): Body<Group>,
@@ -127,10 +138,57 @@ pub(super) async fn change_group(
 #[utoipa::path(delete, path = "/graph/v1.0/groups/{id}", tag = "policy", params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove_group(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
     blocking(&cloud, move |cloud| cloud.remove_group(&caller, id)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts a user into a group.
+#[utoipa::path(post, path = "/graph/v1.0/groups/{id}/members/$ref", tag = "policy", params(("id" = String, Path)),
+    request_body = MemberRef,
+    responses((status = 204), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn add_member(
+    At(cloud): At,
+    Signed(caller): Signed,
+    Id(id): Id,
+    Body(member): Body<MemberRef>,
+) -> Result<StatusCode, Problem> {
+    let user = member
+        .user()
+        .ok_or_else(|| Problem::invalid("@odata.id must end with a user's id"))?;
+    blocking(&cloud, move |cloud| {
+        cloud.change_member(&caller, id, user, true)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes a user out of a group.
+#[utoipa::path(delete, path = "/graph/v1.0/groups/{id}/members/{method}/$ref", tag = "policy",
+    params(("id" = String, Path), ("method" = String, Path, description = "the user's id")),
+    responses((status = 204), (status = "4XX", body = ErrorBody)))]
+pub(super) async fn remove_member(
+    At(cloud): At,
+    Signed(caller): Signed,
+    Id(id): Id,
+    Member(user): Member,
+) -> Result<StatusCode, Problem> {
+    let user = user
+        .parse()
+        .map_err(|_| Problem::invalid("the path must name a user by its id"))?;
+    let was_there = blocking(&cloud, move |cloud| {
+        cloud.change_member(&caller, id, user, false)
+    })
+    .await?;
+    if was_there {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(crate::error::Error::NotFound {
+        what: "member",
+        id: user.to_string(),
+    }
+    .into())
 }

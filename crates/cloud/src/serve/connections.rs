@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 
+use super::certificates::Shown;
 use super::extract::Peer;
 use super::router::router;
 use crate::service::Cloud;
@@ -130,8 +131,11 @@ impl Server {
                 return;
             }
         };
+        let (_, tls) = stream.get_ref();
+        let shown = tls.peer_certificates().and_then(<[_]>::first);
+        let shown = Shown(shown.map(|certificate| certificate.to_vec()));
         // Around the router: what is layered onto it is copied into each of its routes, for each connection anew.
-        let service = Extension(Peer(peer)).layer(self.router);
+        let service = Extension(Peer(peer)).layer(Extension(shown).layer(self.router));
         let service = TowerToHyperService::new(service);
         let mut builder = Builder::new(TokioExecutor::new());
         builder

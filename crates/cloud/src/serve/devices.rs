@@ -1,7 +1,6 @@
 //! Devices.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use cloud_api::ErrorBody;
 use cloud_api::devices::{Device, JoinDevice, JoinedDevice};
@@ -9,15 +8,14 @@ use cloud_api::hello::{ProvisionKey, ProvisionedKey};
 use cloud_api::tokens::AccessAnswer;
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Body, Id, Registering, Signed, bearer, blocking};
+use super::extract::{At, Body, Id, Registering, Signed, bearer, blocking};
 use super::problem::Problem;
-use crate::service::Cloud;
 
 /// Joins a device for the signed-in user.
 #[utoipa::path(post, path = "/drs/device", tag = "devices", request_body = JoinDevice,
     responses((status = 200, body = JoinedDevice), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn join(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Registering(registrar): Registering,
     Body(request): Body<JoinDevice>,
 ) -> Result<Json<JoinedDevice>, Problem> {
@@ -32,7 +30,7 @@ pub(super) async fn join(
 #[utoipa::path(post, path = "/drs/key", tag = "devices", request_body = ProvisionKey,
     responses((status = 200, body = ProvisionedKey), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn provision_key(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Registering(registrar): Registering,
     Body(request): Body<ProvisionKey>,
 ) -> Result<Json<ProvisionedKey>, Problem> {
@@ -47,7 +45,7 @@ pub(super) async fn provision_key(
 #[utoipa::path(post, path = "/signin/v1/deviceRegistrationToken", tag = "devices",
     responses((status = 200, body = AccessAnswer), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn registration_token(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     headers: HeaderMap,
 ) -> Result<Json<AccessAnswer>, Problem> {
@@ -69,7 +67,7 @@ pub(super) struct DeviceList {
 #[utoipa::path(get, path = "/graph/v1.0/devices", tag = "devices",
     responses((status = 200, body = DeviceList), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
 ) -> Result<Json<DeviceList>, Problem> {
     let value = blocking(&cloud, move |cloud| cloud.devices(&caller)).await?;
@@ -91,7 +89,7 @@ pub(super) struct ChangeDevice {
     request_body = ChangeDevice,
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn change(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<ChangeDevice>,
@@ -113,7 +111,7 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/graph/v1.0/devices/{id}", tag = "devices", params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {

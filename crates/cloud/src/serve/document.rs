@@ -4,7 +4,10 @@ use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{conditional_access, devices, feed, keys, oidc, page, tenant, token, trust, users};
+use super::{
+    audit, authorize, conditional_access, devices, feed, ground, keys, oidc, page, registration,
+    tenant, token, trust, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,13 +19,15 @@ use super::{conditional_access, devices, feed, keys, oidc, page, tenant, token, 
         keys::my_options, keys::my_register, keys::my_list, keys::my_remove,
         keys::device_keys, keys::add_ngc, keys::remove_ngc,
         feed::delta,
-        devices::join, devices::provision_key, devices::registration_token, devices::list, devices::change, devices::remove, token::token,
+        devices::join, devices::provision_key, devices::registration_token, devices::list, devices::change, devices::remove, token::token, token::token_2,
         conditional_access::list, conditional_access::add, conditional_access::change, conditional_access::remove,
         conditional_access::what_if, conditional_access::groups, conditional_access::add_group,
-        conditional_access::change_group, conditional_access::remove_group,
-        oidc::discovery, oidc::keys, oidc::token, oidc::device_code, page::authorize, page::device, page::begin, page::finish,
+        conditional_access::change_group, conditional_access::add_member, conditional_access::remove_member, conditional_access::remove_group,
+        oidc::discovery, oidc::keys, oidc::device_code, authorize::authorize, page::device, page::begin, page::finish,
+        registration::discover, registration::nonce, registration::join, registration::leave,
+        ground::list, ground::put_device, ground::remove_device, ground::put_server, ground::remove_server,
         trust::wrapping_key, trust::publish, trust::get, trust::remove,
-        tenant::policy, tenant::change_policy, tenant::audit, tenant::health,
+        tenant::policy, tenant::change_policy, audit::all, audit::sign_ins, audit::tickets, audit::retention, audit::set_retention, tenant::health,
     ),
     security(("bearer" = [])),
     modifiers(&Bearer),

@@ -1,7 +1,8 @@
 //! What handlers take from a request: the caller, a body, an id, the options of a query.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::RequestExt;
 use axum::body::Bytes;
@@ -40,26 +41,43 @@ impl FromRequestParts<Cloud> for Signed {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Problem> {
-        let address = address(parts);
-        cloud.may_try(&address).map_err(Problem::too_many)?;
-        let caller = match bearer(&parts.headers) {
-            Some(token) => blocking(cloud, move |cloud| cloud.authenticate(&token)).await,
-            None => Err(Error::Unauthenticated.into()),
-        };
-        match caller {
-            Ok(caller) => {
-                cloud
-                    .count_request(&caller.to_string())
-                    .map_err(Problem::too_many)?;
-                Ok(Self(caller))
-            }
-            Err(problem) => {
-                if problem.status == StatusCode::UNAUTHORIZED {
-                    cloud.count_failure(&address);
-                }
-                Err(problem)
-            }
+        let caller = authenticated(parts, cloud, |cloud, token| cloud.authenticate(token)).await?;
+        Ok(Self(caller))
+    }
+}
+
+async fn authenticated(
+    parts: &Parts,
+    cloud: &Cloud,
+    whose: impl FnOnce(&Cloud, &str) -> Result<Caller, Error> + Send + 'static,
+) -> Result<Caller, Problem> {
+    let address = address(parts, cloud);
+    cloud.may_try(&address).map_err(Problem::too_many)?;
+    let caller = match bearer(&parts.headers) {
+        Some(token) => blocking(cloud, move |cloud| whose(cloud, &token)).await,
+        None => Err(Error::Unauthenticated.into()),
+    };
+    let caller = caller.inspect_err(|problem| {
+        if problem.status == StatusCode::UNAUTHORIZED {
+            cloud.count_failure(&address);
         }
+    })?;
+    cloud
+        .count_request(&caller.to_string())
+        .map_err(Problem::too_many)?;
+    Ok(caller)
+}
+
+/// A user with a token for its own keys, or any caller with a good token.
+#[derive(Debug)]
+pub(super) struct Myself(pub(super) Caller);
+
+impl FromRequestParts<Cloud> for Myself {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Problem> {
+        let caller = authenticated(parts, cloud, |cloud, token| cloud.myself(token)).await?;
+        Ok(Self(caller))
     }
 }
 
@@ -71,7 +89,7 @@ impl FromRequestParts<Cloud> for Registering {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Problem> {
-        let address = address(parts);
+        let address = address(parts, cloud);
         cloud.may_try(&address).map_err(Problem::too_many)?;
         let registrar = match bearer(&parts.headers) {
             Some(token) => blocking(cloud, move |cloud| cloud.registrar(&token)).await,
@@ -101,12 +119,56 @@ pub(super) fn own_id(caller: &Caller) -> Result<Guid, Problem> {
     }
 }
 
+/// The cloud as a request from one address sees it.
+#[derive(Debug)]
+pub(super) struct At(pub(super) Cloud);
+
+impl FromRequestParts<Cloud> for At {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Infallible> {
+        Ok(Self(cloud.seen_from(client(parts, cloud))))
+    }
+}
+
 /// Where the request comes from, for counting failures.
-pub(super) fn address(parts: &Parts) -> String {
-    parts
-        .extensions
-        .get::<Peer>()
-        .map_or_else(|| "in process".to_owned(), |peer| peer.0.ip().to_string())
+pub(super) fn address(parts: &Parts, cloud: &Cloud) -> String {
+    client(parts, cloud).map_or_else(|| "in process".to_owned(), |address| address.to_string())
+}
+
+/// The client's address: the other end of the connection. What `X-Forwarded-For` says counts where that end is a proxy
+/// that the cloud was told to trust, and then only the part that trusted proxies wrote: anybody may send the header.
+fn client(parts: &Parts, cloud: &Cloud) -> Option<IpAddr> {
+    let mut address = parts.extensions.get::<Peer>()?.0.ip().to_canonical();
+    let headers = parts.headers.get_all("x-forwarded-for");
+    let mut hops = headers
+        .into_iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev();
+    // Each trusted proxy appended the address that it saw; what stands before the first stranger is the stranger's word.
+    while cloud.trusts_proxy(address) {
+        match hops.next().and_then(hop) {
+            Some(before) => address = before,
+            None => break,
+        }
+    }
+    Some(address)
+}
+
+/// An address of the header; some proxies write a port behind it.
+fn hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let address = match text.parse::<SocketAddr>() {
+        Ok(with_port) => with_port.ip(),
+        Err(_) => text
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .ok()?,
+    };
+    Some(address.to_canonical())
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).

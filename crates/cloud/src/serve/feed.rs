@@ -1,14 +1,13 @@
 //! The key feed over HTTP.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 use cloud_api::{DeltaPage, ErrorBody, paths};
 
-use super::extract::{Options, Signed, blocking};
+use super::extract::{At, Options, Signed, blocking};
 use super::problem::Problem;
 use crate::core::delta::{DeltaToken, PAGE_USERS_DEFAULT};
-use crate::service::{Cloud, From};
+use crate::service::From;
 
 const SKIP: &str = "$skiptoken";
 const DELTA: &str = "$deltatoken";
@@ -23,7 +22,7 @@ const TOP: &str = "$top";
               (status = 410, body = ErrorBody, description = "read the feed from its beginning, at Location"),
               (status = "4XX", body = ErrorBody)))]
 pub(super) async fn delta(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     options: Options,
     uri: Uri,

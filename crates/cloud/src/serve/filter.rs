@@ -80,7 +80,13 @@ mod tests {
              status/errorCode ne 0 and id gt 7",
             Some(all),
         );
-        check("id gt 7", Some(AuditQuery { after: Some(7), ..AuditQuery::default() }));
+        check(
+            "id gt 7",
+            Some(AuditQuery {
+                after: Some(7),
+                ..AuditQuery::default()
+            }),
+        );
         for bad in [
             "",
             "id gt",

@@ -16,6 +16,15 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The form as text, with one field in the place of those of its name.
+    pub(super) fn with(&self, name: &str, value: &str) -> String {
+        let others = self.0.iter().filter(|(field, _)| field != name);
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(others)
+            .append_pair(name, value)
+            .finish()
+    }
+
     /// The text of a field, empty where it is absent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()

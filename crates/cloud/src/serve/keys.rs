@@ -1,23 +1,21 @@
 //! Security keys and device keys.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use cloud_api::ErrorBody;
 use cloud_api::devicekeys::{NewNgcKey, UserDeviceKeys};
 use cloud_api::fido2::{CreationOptionsReply, Fido2Method, Fido2MethodList, NewFido2Method};
+use cloud_api::{ErrorBody, ErrorCode};
 use keycred::SearchableDeviceKey;
 
-use super::extract::{Body, Id, Member, Options, Signed, blocking, own_id};
+use super::extract::{At, Body, Id, Member, Myself, Options, Signed, blocking, own_id};
 use super::problem::Problem;
-use crate::service::Cloud;
 
 /// Options for a registration on behalf of a user. The challenge works once, for this user, for five minutes.
 #[utoipa::path(get, path = "/graph/v1.0/users/{id}/authentication/fido2Methods/creationOptions", tag = "security keys",
     params(("id" = String, Path)),
     responses((status = 200, body = CreationOptionsReply), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn options(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     query: Options,
@@ -33,7 +31,7 @@ pub(super) async fn options(
     params(("id" = String, Path)), request_body = NewFido2Method,
     responses((status = 201, body = Fido2Method), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn register(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<NewFido2Method>,
@@ -50,7 +48,7 @@ pub(super) async fn register(
     params(("id" = String, Path)),
     responses((status = 200, body = Fido2MethodList), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<Json<Fido2MethodList>, Problem> {
@@ -63,7 +61,7 @@ pub(super) async fn list(
     params(("id" = String, Path), ("method" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Member(method): Member,
@@ -79,8 +77,8 @@ pub(super) async fn remove(
 #[utoipa::path(get, path = "/graph/v1.0/me/authentication/fido2Methods/creationOptions", tag = "me",
     responses((status = 200, body = CreationOptionsReply), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn my_options(
-    State(cloud): State<Cloud>,
-    Signed(caller): Signed,
+    At(cloud): At,
+    Myself(caller): Myself,
     query: Options,
 ) -> Result<Json<CreationOptionsReply>, Problem> {
     query.only(&[])?;
@@ -90,12 +88,53 @@ pub(super) async fn my_options(
         .map(Json)
 }
 
+/// The same by another name: `creationOptions(challengeTimeoutInMinutes=10)`. The challenge lasts as long as any other.
+pub(super) async fn my_timed_options(
+    at: At,
+    caller: Myself,
+    Member(method): Member,
+    query: Options,
+) -> Result<Json<CreationOptionsReply>, Problem> {
+    must_be_timed(&method)?;
+    my_options(at, caller, query).await
+}
+
+/// The same on behalf of a user.
+pub(super) async fn timed_options(
+    at: At,
+    caller: Signed,
+    id: Id,
+    Member(method): Member,
+    query: Options,
+) -> Result<Json<CreationOptionsReply>, Problem> {
+    must_be_timed(&method)?;
+    options(at, caller, id, query).await
+}
+
+fn must_be_timed(method: &str) -> Result<(), Problem> {
+    let minutes = method
+        .strip_prefix("creationOptions(challengeTimeoutInMinutes=")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .and_then(|minutes| minutes.parse().ok());
+    match minutes {
+        Some(5_u32..=43_200) => Ok(()),
+        Some(_) => Err(Problem::invalid(
+            "challengeTimeoutInMinutes must be 5 to 43200",
+        )),
+        None => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            ErrorCode::NotFound,
+            "keys are read as a list; see /openapi.json",
+        )),
+    }
+}
+
 /// Registers a security key of the signed-in user.
 #[utoipa::path(post, path = "/graph/v1.0/me/authentication/fido2Methods", tag = "me", request_body = NewFido2Method,
     responses((status = 201, body = Fido2Method), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn my_register(
-    State(cloud): State<Cloud>,
-    Signed(caller): Signed,
+    At(cloud): At,
+    Myself(caller): Myself,
     Body(request): Body<NewFido2Method>,
 ) -> Result<(StatusCode, Json<Fido2Method>), Problem> {
     let id = own_id(&caller)?;
@@ -110,8 +149,8 @@ pub(super) async fn my_register(
 #[utoipa::path(get, path = "/graph/v1.0/me/authentication/fido2Methods", tag = "me",
     responses((status = 200, body = Fido2MethodList), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn my_list(
-    State(cloud): State<Cloud>,
-    Signed(caller): Signed,
+    At(cloud): At,
+    Myself(caller): Myself,
 ) -> Result<Json<Fido2MethodList>, Problem> {
     let id = own_id(&caller)?;
     let value = blocking(&cloud, move |cloud| cloud.security_keys(&caller, id)).await?;
@@ -123,8 +162,8 @@ pub(super) async fn my_list(
     params(("method" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn my_remove(
-    State(cloud): State<Cloud>,
-    Signed(caller): Signed,
+    At(cloud): At,
+    Myself(caller): Myself,
     Member(method): Member,
 ) -> Result<StatusCode, Problem> {
     let id = own_id(&caller)?;
@@ -139,7 +178,7 @@ pub(super) async fn my_remove(
 #[utoipa::path(get, path = "/devicekeys/v1/users/{id}", tag = "device keys", params(("id" = String, Path)),
     responses((status = 200, body = UserDeviceKeys), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn device_keys(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<Json<UserDeviceKeys>, Problem> {
@@ -153,7 +192,7 @@ pub(super) async fn device_keys(
     request_body = NewNgcKey,
     responses((status = 201, description = "the searchableDeviceKey"), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn add_ngc(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<NewNgcKey>,
@@ -170,7 +209,7 @@ pub(super) async fn add_ngc(
     params(("id" = String, Path), ("method" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove_ngc(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Member(method): Member,

@@ -2,21 +2,22 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cloud_api::ErrorBody;
+use cloud_api::claims::ClaimsRequest;
 use cloud_api::oidc::{
-    ApplicationAnswer, DeviceAuthorization, Discovery, GRANT_CODE, GRANT_DEVICE_CODE, KeySet,
+    DeviceAuthorization, Discovery, GRANT_CODE, GRANT_DEVICE_CODE, GRANT_DEVICE_CODE_SHORT, KeySet,
 };
 use cloud_api::prt::{GRANT_REFRESH, TokenError};
 use serde::Serialize;
 
-use super::extract::{address, blocking};
+use super::extract::{At, address, blocking};
 use super::form::Form;
 use super::problem::Problem;
 use crate::core::application_token::ApplicationError;
+use crate::core::authorization::FIRST_VERSION_SCOPE;
 use crate::core::refusal::SignInError;
 use crate::service::Cloud;
 
@@ -24,7 +25,7 @@ use crate::service::Cloud;
 #[utoipa::path(get, path = "/{tenant}/v2.0/.well-known/openid-configuration", tag = "applications", security(()),
     params(("tenant" = String, Path)),
     responses((status = 200, body = Discovery), (status = "5XX", body = ErrorBody)))]
-pub(super) async fn discovery(State(cloud): State<Cloud>) -> Result<Json<Discovery>, Problem> {
+pub(super) async fn discovery(At(cloud): At) -> Result<Json<Discovery>, Problem> {
     blocking(&cloud, |cloud| cloud.discovery()).await.map(Json)
 }
 
@@ -32,20 +33,16 @@ pub(super) async fn discovery(State(cloud): State<Cloud>) -> Result<Json<Discove
 #[utoipa::path(get, path = "/{tenant}/discovery/keys", tag = "applications", security(()),
     params(("tenant" = String, Path)),
     responses((status = 200, body = KeySet), (status = "5XX", body = ErrorBody)))]
-pub(super) async fn keys(State(cloud): State<Cloud>) -> Result<Json<KeySet>, Problem> {
+pub(super) async fn keys(At(cloud): At) -> Result<Json<KeySet>, Problem> {
     blocking(&cloud, |cloud| cloud.key_set()).await.map(Json)
 }
 
-/// Redeems a code, a device code or a refresh token.
+/// Redeems a code, a device code or a refresh token, as every request of an application for tokens does.
 ///
 /// The form's fields: `client_id`, `grant_type`, and `code`, `redirect_uri` and `code_verifier`; or `device_code`; or
-/// `refresh_token`.
-#[utoipa::path(post, path = "/{tenant}/oauth2/v2.0/token", tag = "applications", security(()),
-    params(("tenant" = String, Path)),
-    responses((status = 200, body = ApplicationAnswer), (status = "4XX", body = TokenError)))]
-pub(super) async fn token(State(cloud): State<Cloud>, parts: Parts, body: Bytes) -> Response {
-    let form = Form::read(&body);
-    answer(&cloud, &parts, move |cloud| {
+/// `refresh_token` and `claims`.
+pub(super) async fn redeem(cloud: &Cloud, parts: &Parts, form: Form) -> Response {
+    answer(cloud, parts, move |cloud| {
         let client = form.text("client_id");
         match form.text("grant_type") {
             GRANT_CODE => cloud.redeem_code(
@@ -54,8 +51,17 @@ pub(super) async fn token(State(cloud): State<Cloud>, parts: Parts, body: Bytes)
                 form.text("redirect_uri"),
                 form.text("code_verifier"),
             ),
-            GRANT_DEVICE_CODE => cloud.poll_device(client, form.text("device_code")),
-            GRANT_REFRESH => cloud.refresh_application(client, form.text("refresh_token")),
+            GRANT_DEVICE_CODE | GRANT_DEVICE_CODE_SHORT => {
+                // The first version of the endpoint has another name for it.
+                let code = form.get("device_code").or_else(|| form.get("code"));
+                cloud.poll_device(client, code.unwrap_or_default())
+            }
+            GRANT_REFRESH => {
+                let claims = ClaimsRequest::parse(form.text("claims"));
+                let claims =
+                    claims.map_err(|error| ApplicationError::Request(error.to_string()))?;
+                cloud.refresh_application(client, form.text("refresh_token"), claims)
+            }
             other => {
                 let text: String = other.chars().take(80).collect();
                 Err(SignInError::GrantType(text).into())
@@ -69,8 +75,8 @@ pub(super) async fn token(State(cloud): State<Cloud>, parts: Parts, body: Bytes)
 #[utoipa::path(post, path = "/{tenant}/oauth2/v2.0/devicecode", tag = "applications", security(()),
     params(("tenant" = String, Path)),
     responses((status = 200, body = DeviceAuthorization), (status = "4XX", body = TokenError)))]
-pub(super) async fn device_code(State(cloud): State<Cloud>, parts: Parts, body: Bytes) -> Response {
-    if let Err(seconds) = cloud.count_begun(&address(&parts)) {
+pub(super) async fn device_code(At(cloud): At, parts: Parts, body: Bytes) -> Response {
+    if let Err(seconds) = cloud.count_begun(&address(&parts, &cloud)) {
         return later(
             "too many sign-ins were begun from here; come back later",
             seconds,
@@ -78,7 +84,11 @@ pub(super) async fn device_code(State(cloud): State<Cloud>, parts: Parts, body: 
     }
     let form = Form::read(&body);
     answer(&cloud, &parts, move |cloud| {
-        cloud.device_authorization(form.text("client_id"), form.text("scope"))
+        let scope = match (form.text("scope"), form.get("resource")) {
+            ("", Some(_)) => FIRST_VERSION_SCOPE,
+            (scope, _) => scope,
+        };
+        cloud.device_authorization(form.text("client_id"), scope)
     })
     .await
 }
@@ -89,7 +99,7 @@ pub(super) async fn answer<T: Serialize + Send + 'static>(
     parts: &Parts,
     work: impl FnOnce(&Cloud) -> Result<T, ApplicationError> + Send + 'static,
 ) -> Response {
-    let address = address(parts);
+    let address = address(parts, cloud);
     if let Err(seconds) = cloud.may_try(&address) {
         return later("too many refused requests; come back later", seconds);
     }
@@ -101,11 +111,12 @@ pub(super) async fn answer<T: Serialize + Send + 'static>(
     }
 }
 
-fn later(why: &str, seconds: u64) -> Response {
+pub(super) fn later(why: &str, seconds: u64) -> Response {
     let error = TokenError {
         error: "temporarily_unavailable".to_owned(),
         error_description: why.to_owned(),
         suberror: None,
+        claims: None,
     };
     let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
     let seconds = HeaderValue::from(seconds);

@@ -3,7 +3,6 @@
 //! It loads nothing from elsewhere, may not be framed, and runs no script but its own file.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,49 +10,28 @@ use cloud_api::Base64Url;
 use cloud_api::prt::{FidoAssertion, TokenError};
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Body, address, blocking};
+use super::extract::{At, Body, address, blocking};
 use super::form::Form;
 use super::oidc::answer;
 use super::problem::Problem;
 use crate::core::application_token::ApplicationError;
-use crate::core::authorization::Authorization;
-use crate::service::{Cloud, Finished};
+use crate::service::Finished;
 
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Shows the page to a user whom an application sent.
-#[utoipa::path(get, path = "/{tenant}/oauth2/v2.0/authorize", tag = "applications", security(()),
-    params(("tenant" = String, Path)),
-    responses((status = 200, description = "the page"), (status = 400, description = "a page that says why not")))]
-pub(super) async fn authorize(State(cloud): State<Cloud>, parts: Parts) -> Response {
-    let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
-    let request = match Authorization::read(|name| query.get(name)) {
-        Ok(request) => request,
-        Err(why) => return refused(&why),
-    };
-    if cloud.count_begun(&address(&parts)).is_err() {
-        return refused("too many sign-ins were begun from here; come back later");
-    }
-    let client = request.client_id.clone();
-    match cloud.begin_authorization(request) {
-        Some(id) => page(StatusCode::OK, &sign_in(&id, &client, "")),
-        None => refused("too many sign-ins are under way; come back later"),
-    }
-}
-
 /// Asks for the code that a device shows, and then for the key.
 #[utoipa::path(get, path = "/signin/device", tag = "applications", security(()),
     responses((status = 200, description = "the page")))]
-pub(super) async fn device(State(cloud): State<Cloud>, parts: Parts) -> Response {
+pub(super) async fn device(At(cloud): At, parts: Parts) -> Response {
     let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
     let typed = query.get("user_code").or_else(|| query.get("otc"));
     let Some(typed) = typed else {
         return page(StatusCode::OK, &ask_for_code(""));
     };
-    let address = address(&parts);
+    let address = address(&parts, &cloud);
     if cloud.may_try(&address).is_err() {
         return refused("too many wrong codes; come back later");
     }
@@ -113,10 +91,7 @@ struct PublicKeyOptions {
 /// A challenge for one try. The key finds its user by itself.
 #[utoipa::path(post, path = "/signin/webauthn/begin", tag = "applications", security(()), request_body = Begin,
     responses((status = 200, body = RequestOptions), (status = "4XX", body = TokenError)))]
-pub(super) async fn begin(
-    State(cloud): State<Cloud>,
-    Body(begin): Body<Begin>,
-) -> Result<Response, Problem> {
+pub(super) async fn begin(At(cloud): At, Body(begin): Body<Begin>) -> Result<Response, Problem> {
     if !cloud.is_under_way(&begin.sign_in) {
         let error = ApplicationError::Grant("sign-in").to_wire();
         return Ok((StatusCode::BAD_REQUEST, Json(error)).into_response());
@@ -175,11 +150,7 @@ pub(super) struct Done {
 /// Ends a sign-in.
 #[utoipa::path(post, path = "/signin/webauthn/finish", tag = "applications", security(()), request_body = Finish,
     responses((status = 200, body = Done), (status = "4XX", body = TokenError)))]
-pub(super) async fn finish(
-    State(cloud): State<Cloud>,
-    parts: Parts,
-    Body(finish): Body<Finish>,
-) -> Response {
+pub(super) async fn finish(At(cloud): At, parts: Parts, Body(finish): Body<Finish>) -> Response {
     answer(&cloud, &parts, move |cloud| {
         let response = finish.credential.response;
         let signed = FidoAssertion {
@@ -202,7 +173,7 @@ pub(super) async fn finish(
     .await
 }
 
-fn sign_in(id: &str, client: &str, warning: &str) -> String {
+pub(super) fn sign_in(id: &str, client: &str, warning: &str) -> String {
     format!(
         "<main data-sign-in=\"{}\"><h1>Sign in</h1><p>The application <b>{}</b> on your device asks who you are.</p>\
          {warning}<button id=\"go\" type=\"button\">Use security key</button>\
@@ -223,7 +194,7 @@ fn ask_for_code(why: &str) -> String {
     )
 }
 
-fn refused(why: &str) -> Response {
+pub(super) fn refused(why: &str) -> Response {
     let body = format!(
         "<main><h1>This cannot go on</h1><p class=\"warning\">The application's request is not what it must be: \
          {}.</p></main>",
@@ -232,7 +203,7 @@ fn refused(why: &str) -> Response {
     page(StatusCode::BAD_REQUEST, &body)
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
+pub(super) fn page(status: StatusCode, body: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>Sign in</title>\
@@ -247,7 +218,7 @@ fn page(status: StatusCode, body: &str) -> Response {
     (status, headers, html).into_response()
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -54,13 +54,20 @@ impl From<Error> for Problem {
         let (status, code) = match &error {
             Error::Invalid(_) => (StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest),
             Error::Unauthenticated => (StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated),
-            Error::Denied { .. } | Error::Disabled(_) | Error::SelfServiceOff => {
-                (StatusCode::FORBIDDEN, ErrorCode::AccessDenied)
-            }
+            Error::Denied { .. }
+            | Error::Disabled(_)
+            | Error::DeviceDisabled(_)
+            | Error::NotProven(_)
+            | Error::NotTheDevice
+            | Error::SelfServiceOff => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
             Error::NotFound { .. } => (StatusCode::NOT_FOUND, ErrorCode::NotFound),
             Error::KeyVersionExists { .. } => (StatusCode::CONFLICT, ErrorCode::ImmutableProperty),
-            Error::Taken { .. } => (StatusCode::CONFLICT, ErrorCode::NameAlreadyExists),
-            Error::Immutable { .. } => (StatusCode::CONFLICT, ErrorCode::ImmutableProperty),
+            Error::Taken { .. } | Error::DeviceTaken { .. } => {
+                (StatusCode::CONFLICT, ErrorCode::NameAlreadyExists)
+            }
+            Error::Immutable { .. } | Error::ImmutableDevice { .. } => {
+                (StatusCode::CONFLICT, ErrorCode::ImmutableProperty)
+            }
             Error::CredentialExists => (StatusCode::CONFLICT, ErrorCode::CredentialAlreadyExists),
             Error::TooManyKeys { .. } | Error::Policy(_) | Error::ConditionalAccess { .. } => {
                 (StatusCode::FORBIDDEN, ErrorCode::PolicyViolation)

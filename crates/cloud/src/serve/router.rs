@@ -12,7 +12,8 @@ use cloud_api::{ErrorBody, ErrorCode, paths};
 
 use super::problem::Problem;
 use super::{
-    conditional_access, devices, document, feed, keys, oidc, page, tenant, token, trust, users,
+    audit, authorize, conditional_access, devices, document, feed, ground, keys, oidc, page,
+    registration, tenant, token, trust, users,
 };
 use crate::service::Cloud;
 
@@ -23,6 +24,8 @@ pub fn router(cloud: Cloud) -> Router {
         .merge(for_people())
         .merge(for_keys())
         .merge(for_devices())
+        .merge(for_registration())
+        .merge(for_ground())
         .merge(for_applications())
         .merge(for_policies())
         .route(paths::SYNC_USERS, post(users::sync_create))
@@ -41,7 +44,13 @@ pub fn router(cloud: Cloud) -> Router {
             paths::FIDO2_POLICY,
             get(tenant::policy).patch(tenant::change_policy),
         )
-        .route(paths::DIRECTORY_AUDITS, get(tenant::audit))
+        .route(paths::DIRECTORY_AUDITS, get(audit::all))
+        .route(paths::SIGN_INS, get(audit::sign_ins))
+        .route(paths::ISSUED_TICKETS, get(audit::tickets))
+        .route(
+            paths::AUDIT_RETENTION,
+            get(audit::retention).put(audit::set_retention),
+        )
         .route(paths::HEALTH, get(tenant::health))
         .route(paths::OPENAPI, get(document::get))
         .fallback(|| async {
@@ -79,15 +88,30 @@ fn for_people() -> Router<Cloud> {
 }
 
 fn for_keys() -> Router<Cloud> {
-    const THEIRS: &str = "/graph/v1.0/users/{id}/authentication/fido2Methods";
-    const MINE: &str = "/graph/v1.0/me/authentication/fido2Methods";
+    // Clients in the field ask the preview's path, some of them without the service's own prefix.
+    ["/graph/v1.0", "/graph/beta", "/beta"]
+        .into_iter()
+        .fold(Router::new(), |router, service| {
+            router.merge(keys_below(service))
+        })
+}
+
+fn keys_below(service: &str) -> Router<Cloud> {
+    let theirs = format!("{service}/users/{{id}}/authentication/fido2Methods");
+    let mine = format!("{service}/me/authentication/fido2Methods");
     Router::new()
-        .route(THEIRS, get(keys::list).post(keys::register))
-        .route(&format!("{THEIRS}/creationOptions"), get(keys::options))
-        .route(&format!("{THEIRS}/{{method}}"), delete(keys::remove))
-        .route(MINE, get(keys::my_list).post(keys::my_register))
-        .route(&format!("{MINE}/creationOptions"), get(keys::my_options))
-        .route(&format!("{MINE}/{{method}}"), delete(keys::my_remove))
+        .route(&theirs, get(keys::list).post(keys::register))
+        .route(&format!("{theirs}/creationOptions"), get(keys::options))
+        .route(
+            &format!("{theirs}/{{method}}"),
+            get(keys::timed_options).delete(keys::remove),
+        )
+        .route(&mine, get(keys::my_list).post(keys::my_register))
+        .route(&format!("{mine}/creationOptions"), get(keys::my_options))
+        .route(
+            &format!("{mine}/{{method}}"),
+            get(keys::my_timed_options).delete(keys::my_remove),
+        )
 }
 
 fn for_devices() -> Router<Cloud> {
@@ -111,6 +135,37 @@ fn for_devices() -> Router<Cloud> {
         )
 }
 
+/// What devices ask without a token, where clients in the field look for it and under our own names.
+fn for_registration() -> Router<Cloud> {
+    let own_device = || put(registration::join).delete(registration::leave);
+    Router::new()
+        .route("/drs/device/{id}", own_device())
+        .route("/EnrollmentServer/device/{id}", own_device())
+        .route("/drs/{tenant}/Discover", get(registration::discover))
+        .route("/{tenant}/Discover", get(registration::discover))
+        .route("/{tenant}/discover", get(registration::discover))
+        .route("/EnrollmentServer/contract", get(registration::discover))
+        .route("/drs/nonce/{tenant}", get(registration::nonce))
+        .route("/drs/nonce/{tenant}/", get(registration::nonce))
+        .route(
+            "/EnrollmentServer/nonce/{tenant}/",
+            get(registration::nonce),
+        )
+}
+
+fn for_ground() -> Router<Cloud> {
+    Router::new()
+        .route(paths::GROUND, get(ground::list))
+        .route(
+            "/sync/v1/devices/{id}",
+            put(ground::put_device).delete(ground::remove_device),
+        )
+        .route(
+            "/sync/v1/kerberosServers/{method}",
+            put(ground::put_server).delete(ground::remove_server),
+        )
+}
+
 fn for_policies() -> Router<Cloud> {
     Router::new()
         .route(
@@ -127,6 +182,14 @@ fn for_policies() -> Router<Cloud> {
             get(conditional_access::groups).post(conditional_access::add_group),
         )
         .route(
+            "/graph/v1.0/groups/{id}/members/$ref",
+            post(conditional_access::add_member),
+        )
+        .route(
+            "/graph/v1.0/groups/{id}/members/{method}/$ref",
+            delete(conditional_access::remove_member),
+        )
+        .route(
             "/graph/v1.0/groups/{id}",
             put(conditional_access::change_group).delete(conditional_access::remove_group),
         )
@@ -138,10 +201,18 @@ fn for_applications() -> Router<Cloud> {
             "/{tenant}/v2.0/.well-known/openid-configuration",
             get(oidc::discovery),
         )
+        .route(
+            "/{tenant}/.well-known/openid-configuration",
+            get(oidc::discovery),
+        )
         .route("/{tenant}/discovery/keys", get(oidc::keys))
-        .route("/{tenant}/oauth2/v2.0/authorize", get(page::authorize))
-        .route("/{tenant}/oauth2/v2.0/token", post(oidc::token))
+        .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::authorize))
+        // One client in the field writes it so.
+        .route("/{tenant}/oAuth2/v2.0/authorize", get(authorize::authorize))
+        .route("/{tenant}/oauth2/authorize", get(authorize::authorize))
+        .route("/{tenant}/oauth2/v2.0/token", post(token::token_2))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(oidc::device_code))
+        .route("/{tenant}/oauth2/devicecode", post(oidc::device_code))
         .route("/signin/device", get(page::device))
         .route("/signin/page.js", get(page::script))
         .route("/signin/page.css", get(page::style))

@@ -1,20 +1,18 @@
 //! Kerberos server objects.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use cloud_api::ErrorBody;
 use cloud_api::trust::{PublishServer, PublishedServer, WrappingKey};
 
-use super::extract::{Body, Member, Signed, blocking};
+use super::extract::{At, Body, Member, Signed, blocking};
 use super::problem::Problem;
-use crate::service::Cloud;
 
 /// The public key to which keys of Kerberos server objects are sealed.
 #[utoipa::path(get, path = "/trust/v1/wrappingKey", tag = "trust",
     responses((status = 200, body = WrappingKey), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn wrapping_key(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
 ) -> Result<Json<WrappingKey>, Problem> {
     blocking(&cloud, move |cloud| cloud.wrapping_key(&caller))
@@ -26,7 +24,7 @@ pub(super) async fn wrapping_key(
 #[utoipa::path(post, path = "/trust/v1/servers", tag = "trust", request_body = PublishServer,
     responses((status = 200, body = PublishedServer), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn publish(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Body(request): Body<PublishServer>,
 ) -> Result<Json<PublishedServer>, Problem> {
@@ -39,7 +37,7 @@ pub(super) async fn publish(
 #[utoipa::path(get, path = "/trust/v1/servers/{method}", tag = "trust", params(("method" = String, Path)),
     responses((status = 200, body = PublishedServer), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Member(domain): Member,
 ) -> Result<Json<PublishedServer>, Problem> {
@@ -52,7 +50,7 @@ pub(super) async fn get(
 #[utoipa::path(delete, path = "/trust/v1/servers/{method}", tag = "trust", params(("method" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn remove(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Member(domain): Member,
 ) -> Result<StatusCode, Problem> {

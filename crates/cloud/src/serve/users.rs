@@ -1,14 +1,13 @@
 //! Users: for administrators, for the sync, and for a user itself.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{StatusCode, request::Parts};
 use cloud_api::access::{NewTemporaryAccessPass, Session, SignIn, TemporaryAccessPass};
 use cloud_api::users::{NewUser, SyncUser, User, UserChange, UserPage};
 use cloud_api::{ErrorBody, paths};
 use types::Guid;
 
-use super::extract::{Body, Id, Options, Signed, address, blocking, own_id};
+use super::extract::{At, Body, Id, Options, Signed, address, blocking, own_id};
 use super::problem::Problem;
 use crate::error::Error;
 use crate::service::Cloud;
@@ -20,7 +19,7 @@ use crate::service::Cloud;
            ("$filter" = Option<String>, Query, description = "userPrincipalName eq '...'")),
     responses((status = 200, body = UserPage), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn list(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     options: Options,
 ) -> Result<Json<UserPage>, Problem> {
@@ -67,7 +66,7 @@ fn name_in_filter(filter: &str) -> Result<String, Problem> {
 #[utoipa::path(post, path = paths::USERS, tag = "users", request_body = NewUser,
     responses((status = 201, body = User), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn create(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Body(request): Body<NewUser>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
@@ -79,7 +78,7 @@ pub(super) async fn create(
 #[utoipa::path(get, path = "/graph/v1.0/users/{id}", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = User), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<Json<User>, Problem> {
@@ -93,7 +92,7 @@ pub(super) async fn get(
     request_body = UserChange,
     responses((status = 200, body = User), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn change(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<UserChange>,
@@ -109,7 +108,7 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/graph/v1.0/users/{id}", tag = "users", params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn delete(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
@@ -124,10 +123,7 @@ pub(super) async fn delete(
 /// The signed-in user.
 #[utoipa::path(get, path = paths::ME, tag = "me",
     responses((status = 200, body = User), (status = "4XX", body = ErrorBody)))]
-pub(super) async fn me(
-    State(cloud): State<Cloud>,
-    Signed(caller): Signed,
-) -> Result<Json<User>, Problem> {
+pub(super) async fn me(At(cloud): At, Signed(caller): Signed) -> Result<Json<User>, Problem> {
     let id = own_id(&caller)?;
     blocking(&cloud, move |cloud| cloud.user(&caller, id))
         .await
@@ -138,7 +134,7 @@ pub(super) async fn me(
 #[utoipa::path(post, path = paths::SYNC_USERS, tag = "sync", request_body = SyncUser,
     responses((status = 201, body = User), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn sync_create(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Body(request): Body<SyncUser>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
@@ -154,7 +150,7 @@ pub(super) async fn sync_create(
     request_body = SyncUser,
     responses((status = 200, body = User), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn sync_change(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<SyncUser>,
@@ -170,7 +166,7 @@ pub(super) async fn sync_change(
 #[utoipa::path(delete, path = "/sync/v1/users/{id}", tag = "sync", params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn sync_delete(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
@@ -187,7 +183,7 @@ pub(super) async fn sync_delete(
     params(("id" = String, Path)), request_body = NewTemporaryAccessPass,
     responses((status = 201, body = TemporaryAccessPass), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn create_pass(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Signed(caller): Signed,
     Id(id): Id,
     Body(request): Body<NewTemporaryAccessPass>,
@@ -203,7 +199,7 @@ pub(super) async fn create_pass(
     security(()),
     responses((status = 200, body = Session), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn sign_in(
-    State(cloud): State<Cloud>,
+    At(cloud): At,
     Client(address): Client,
     Body(request): Body<SignIn>,
 ) -> Result<Json<Session>, Problem> {
@@ -221,7 +217,7 @@ pub(super) struct Client(String);
 impl axum::extract::FromRequestParts<Cloud> for Client {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Cloud) -> Result<Self, Problem> {
-        Ok(Self(address(parts)))
+    async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Problem> {
+        Ok(Self(address(parts, cloud)))
     }
 }

@@ -5,9 +5,10 @@ use types::{Guid, Secret, Timestamp};
 
 use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
+use crate::core::primary_token::Strength;
 use crate::core::token::{FreshToken, PresentedToken};
 use crate::error::Error;
-use crate::store::{Store, TokenKind};
+use crate::store::{About, Store, TokenKind};
 
 /// Seconds of a session that a temporary access pass bought.
 const SESSION_SECONDS: u32 = 30 * 60;
@@ -52,7 +53,7 @@ impl Cloud {
         self.store().write(|db| {
             Store::insert_token(db, &token, kind, name, now, expires)?;
             let detail = format!("{} token '{name}'", kind.word());
-            Store::append_audit(db, now, "issueToken", &caller.to_string(), &id, &detail)
+            self.tell(db, now, "issueToken", caller, &id, &detail)
         })?;
         Ok(token.text)
     }
@@ -74,7 +75,7 @@ impl Cloud {
             if !Store::remove_token(db, bytes)? {
                 return Err(missing());
             }
-            Store::append_audit(db, now, "revokeToken", &caller.to_string(), id, "")
+            self.tell(db, now, "revokeToken", caller, id, "")
         })
     }
 
@@ -138,11 +139,11 @@ impl Cloud {
             let expires = now.plus_seconds(i64::from(minutes) * 60);
             Store::insert_token(db, &pass, kind, "temporary access pass", now, Some(expires))?;
             let detail = format!("pass {id}, {minutes} minutes");
-            Store::append_audit(
+            self.tell(
                 db,
                 now,
                 "createTemporaryAccessPass",
-                &caller.to_string(),
+                caller,
                 &user.to_string(),
                 &detail,
             )
@@ -162,7 +163,7 @@ impl Cloud {
             PresentedToken::parse(&request.temporary_access_pass).ok_or(Error::Unauthenticated)?;
         let now = self.now();
         let session = self.with_entropy(|entropy| FreshToken::make("user", entropy));
-        self.store().write(|db| {
+        let traded = self.store().write(|db| {
             let row = Store::token(db, presented.id)?.ok_or(Error::Unauthenticated)?;
             let TokenKind::TemporaryAccessPass(user) = row.kind else {
                 return Err(Error::Unauthenticated);
@@ -189,19 +190,45 @@ impl Cloud {
                 Some(expires),
             )?;
             let detail = format!("pass {}", data_encoding::HEXLOWER.encode(&presented.id));
-            Store::append_audit(
-                db,
-                now,
-                "signIn",
-                &format!("user {user}"),
-                &user.to_string(),
-                &detail,
-            )
-        })?;
+            self.tell_sign_in(db, now, "signIn", about_pass(user), &detail)
+        });
+        if let Err(error) = traded {
+            self.tell_refused_pass(&presented, &error, now);
+            return Err(error);
+        }
         Ok(Session {
             access_token: session.text.expose().clone(),
             token_type: "Bearer".to_owned(),
             expires_in: SESSION_SECONDS,
         })
+    }
+
+    /// Tells of a pass that is there and bought nothing. One that is not there is not told: anybody can make those up.
+    fn tell_refused_pass(&self, presented: &PresentedToken, error: &Error, now: Timestamp) {
+        let why = match error {
+            Error::Unauthenticated => {
+                "the pass is wrong, has ended, or is another user's".to_owned()
+            }
+            Error::Disabled(_) => "the user is disabled".to_owned(),
+            _ => return,
+        };
+        let told = self.store().write(|db| {
+            let row = Store::token(db, presented.id)?;
+            let Some(TokenKind::TemporaryAccessPass(user)) = row.map(|row| row.kind) else {
+                return Ok(());
+            };
+            self.tell_sign_in(db, now, "refuseSignIn", about_pass(user), &why)
+        });
+        if let Err(error) = told {
+            tracing::error!(%error, "A refusal could not be written to the audit log");
+        }
+    }
+}
+
+fn about_pass(user: Guid) -> About<'static> {
+    About {
+        user: Some(user),
+        method: Some(Strength::TemporaryAccessPass.amr()),
+        ..About::default()
     }
 }

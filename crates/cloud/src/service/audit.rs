@@ -56,7 +56,8 @@ impl Cloud {
         count: u16,
     ) -> Result<Vec<SignInRecord>, Error> {
         caller.must_administer()?;
-        self.store().read(|db| Store::sign_ins(db, log, query, count))
+        self.store()
+            .read(|db| Store::sign_ins(db, log, query, count))
     }
 
     /// How long audit records are kept.
@@ -115,7 +116,10 @@ impl Cloud {
                 activity: "trimAudit",
                 initiated_by: "retention",
                 target: &self.0.tenant_id.to_string(),
-                detail: &format!("removed {records} records, the last of them {}", first + records.saturating_sub(1)),
+                detail: &format!(
+                    "removed {records} records, the last of them {}",
+                    first + records.saturating_sub(1)
+                ),
                 address: None,
                 about: About::default(),
             };

@@ -1,6 +1,6 @@
-//! Conditional Access: policies and groups, what-if, and the word that every issue of a token waits for.
+//! Conditional Access: policies, what-if, and the word that every issue of a token waits for.
 
-use cloud_api::conditional_access::{AccessPolicy, Group, Method, WhatIf, WhatIfReply};
+use cloud_api::conditional_access::{AccessPolicy, Method, WhatIf, WhatIfReply};
 use rusqlite::Connection;
 use types::Guid;
 
@@ -8,6 +8,7 @@ use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
 use crate::core::conditional_access::{self, Attempt, DeviceState};
 use crate::core::primary_token::{PrimaryToken, Strength};
+use crate::core::refusal::SignInError;
 use crate::error::Error;
 use crate::store::{DeviceRow, Store};
 use types::Timestamp;
@@ -42,6 +43,13 @@ impl Cloud {
         self.put_access_policy(caller, id, policy, "changeAccessPolicy", false)
     }
 
+    /// Whether a policy could be added.
+    pub fn check_access_policy(&self, caller: &Caller, policy: &AccessPolicy) -> Result<(), Error> {
+        caller.must_administer()?;
+        check_name("displayName", &policy.display_name, 256)?;
+        conditional_access::check(policy)
+    }
+
     fn put_access_policy(
         &self,
         caller: &Caller,
@@ -50,9 +58,7 @@ impl Cloud {
         activity: &str,
         is_new: bool,
     ) -> Result<AccessPolicy, Error> {
-        caller.must_administer()?;
-        check_name("displayName", &policy.display_name, 256)?;
-        conditional_access::check(policy)?;
+        self.check_access_policy(caller, policy)?;
         let policy = AccessPolicy {
             id,
             ..policy.clone()
@@ -72,14 +78,7 @@ impl Cloud {
             Store::put_access_policy(db, &policy)?;
             // The whole of it: who reads the log can tell what was in force when.
             let detail = serde_json::to_string(&policy).unwrap_or_default();
-            Store::append_audit(
-                db,
-                now,
-                activity,
-                &caller.to_string(),
-                &id.to_string(),
-                &detail,
-            )
+            self.tell(db, now, activity, caller, &id.to_string(), &detail)
         })?;
         Ok(policy)
     }
@@ -92,67 +91,8 @@ impl Cloud {
             if !Store::remove_access_policy(db, id)? {
                 return Err(none("policy", id));
             }
-            let (who, id) = (caller.to_string(), id.to_string());
-            Store::append_audit(db, now, "removeAccessPolicy", &who, &id, "")
-        })
-    }
-
-    /// All groups.
-    pub fn groups(&self, caller: &Caller) -> Result<Vec<Group>, Error> {
-        caller.must_administer()?;
-        self.store().read(|db| Store::groups(db))
-    }
-
-    /// Adds a group, or replaces the one with this id and its members.
-    pub fn put_group(
-        &self,
-        caller: &Caller,
-        id: Option<Guid>,
-        group: &Group,
-    ) -> Result<Group, Error> {
-        caller.must_administer()?;
-        check_name("displayName", &group.display_name, 256)?;
-        let group = Group {
-            id: id.unwrap_or_else(|| Guid::v4(self.random())),
-            ..group.clone()
-        };
-        let now = self.now();
-        self.store().write(|db| {
-            if id.is_some() && !Store::groups(db)?.iter().any(|old| old.id == group.id) {
-                return Err(none("group", group.id));
-            }
-            Store::put_group(db, &group)?;
-            let (who, id) = (caller.to_string(), group.id.to_string());
-            let detail = format!("'{}', members {:?}", group.display_name, group.members);
-            Store::append_audit(db, now, "putGroup", &who, &id, &detail)
-        })?;
-        Ok(group)
-    }
-
-    /// Removes a group. A policy that names it applies to none of its members any more.
-    pub fn remove_group(&self, caller: &Caller, id: Guid) -> Result<(), Error> {
-        caller.must_administer()?;
-        let now = self.now();
-        self.store().write(|db| {
-            let text = id.to_string();
-            let names = |policy: &AccessPolicy| {
-                let users = &policy.conditions.users;
-                users.include_groups.contains(&text) || users.exclude_groups.contains(&text)
-            };
-            if let Some(policy) = Store::access_policies(db)?
-                .iter()
-                .find(|policy| names(policy))
-            {
-                return Err(Error::invalid(format!(
-                    "policy '{}' names group {id}; change the policy first",
-                    policy.display_name
-                )));
-            }
-            if !Store::remove_group(db, id)? {
-                return Err(none("group", id));
-            }
-            let who = caller.to_string();
-            Store::append_audit(db, now, "removeGroup", &who, &text, "")
+            let id = id.to_string();
+            self.tell(db, now, "removeAccessPolicy", caller, &id, "")
         })
     }
 
@@ -164,17 +104,25 @@ impl Cloud {
             if !Store::mark_device(db, id, compliant)? {
                 return Err(none("device", id));
             }
-            let (who, id) = (caller.to_string(), id.to_string());
+            let id = id.to_string();
             let detail = format!("compliant: {compliant}");
-            Store::append_audit(db, now, "markDevice", &who, &id, &detail)
+            self.tell(db, now, "markDevice", caller, &id, &detail)
         })
     }
 
     /// What the policies would say.
     pub fn what_if(&self, caller: &Caller, question: &WhatIf) -> Result<WhatIfReply, Error> {
         caller.must_administer()?;
+        if let Some(candidate) = &question.candidate {
+            self.check_access_policy(caller, candidate)?;
+        }
         let value = self.store().read(|db| {
             let user = Store::user(db, question.user)?;
+            let mut policies = Store::access_policies(db)?;
+            if let Some(candidate) = &question.candidate {
+                policies.retain(|policy| policy.id != candidate.id);
+                policies.push(candidate.clone());
+            }
             let device = match question.device {
                 Some(id) => Some(Store::device(db, id)?.ok_or_else(|| none("device", id))?),
                 None => None,
@@ -192,10 +140,7 @@ impl Cloud {
                 device: device.as_ref().map(state),
                 proof_age_s: question.proof_age_seconds.into(),
             };
-            Ok(conditional_access::evaluate(
-                &Store::access_policies(db)?,
-                &attempt,
-            ))
+            Ok(conditional_access::evaluate(&policies, &attempt))
         })?;
         Ok(WhatIfReply {
             granted: conditional_access::refusal(&value).is_none(),
@@ -210,32 +155,23 @@ impl Cloud {
         device: &DeviceRow,
         target: &str,
         now: Timestamp,
-    ) -> Result<Vec<String>, PolicyRefusal> {
-        let verdicts = self
-            .store()
-            .read(|db| {
-                let groups = Store::groups_of(db, token.user)?;
-                let attempt = Attempt {
-                    user: token.user,
-                    groups: &groups,
-                    target,
-                    strength: token.strength,
-                    device: Some(state(device)),
-                    proof_age_s: now.seconds_since(token.signed_in),
-                };
-                Ok(conditional_access::evaluate(
-                    &Store::access_policies(db)?,
-                    &attempt,
-                ))
-            })
-            .map_err(PolicyRefusal::Inside)?;
-        if let Some(verdict) = conditional_access::refusal(&verdicts) {
-            return Err(PolicyRefusal::Policy {
-                name: verdict.display_name.clone(),
-                why: verdict.reasons.join("; "),
-                is_blocked: verdict.is_blocked,
-            });
-        }
+    ) -> Result<Vec<String>, SignInError> {
+        let (groups, policies) = self.store().read(|db| {
+            Ok((
+                Store::groups_of(db, token.user)?,
+                Store::access_policies(db)?,
+            ))
+        })?;
+        let attempt = Attempt {
+            user: token.user,
+            groups: &groups,
+            target,
+            strength: token.strength,
+            device: Some(state(device)),
+            proof_age_s: now.seconds_since(token.signed_in),
+        };
+        let verdicts =
+            conditional_access::allow(&policies, &attempt).map_err(SignInError::Policy)?;
         let told = conditional_access::reports(&verdicts);
         Ok(told
             .map(|verdict| {
@@ -247,18 +183,6 @@ impl Cloud {
             })
             .collect())
     }
-}
-
-/// Why policies refuse.
-pub(super) enum PolicyRefusal {
-    /// One of them does.
-    Policy {
-        name: String,
-        why: String,
-        is_blocked: bool,
-    },
-    /// They could not be asked.
-    Inside(Error),
 }
 
 /// How a user proved itself who does something for itself.
@@ -313,7 +237,7 @@ pub(super) fn state(device: &DeviceRow) -> DeviceState {
     }
 }
 
-fn none(what: &'static str, id: Guid) -> Error {
+pub(super) fn none(what: &'static str, id: Guid) -> Error {
     Error::NotFound {
         what,
         id: id.to_string(),

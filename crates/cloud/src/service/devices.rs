@@ -10,7 +10,7 @@ use types::Guid;
 use super::conditional_access::{Proof, check_action};
 use super::{Cloud, check_name};
 use crate::caller::{Caller, Role};
-use crate::core::device_ca::{DeviceIds, RequestedKey};
+use crate::core::device_ca::DeviceIds;
 use crate::core::wrapping;
 use crate::error::Error;
 use crate::store::{DeviceRow, Store};
@@ -39,21 +39,13 @@ impl Cloud {
             JoinType::REGISTER => "Workplace",
             other => {
                 return Err(Error::invalid(format!(
-                    "JoinType {other} is not taken here; 0 and 8 join a device, 4 registers one"
+                    "JoinType {other} is not taken here; 0 and 8 join a device, 4 registers one, and a computer of the \
+                     ground joins with 6 by PUT of its own device"
                 )));
             }
         };
-        if !request
-            .certificate_request
-            .kind
-            .eq_ignore_ascii_case("pkcs10")
-        {
-            return Err(Error::invalid(
-                "the certificate request must be of type pkcs10",
-            ));
-        }
-        let key = RequestedKey::of_request(request.certificate_request.data.as_bytes())?;
-        wrapping::check_transport_key(request.transport_key.as_bytes())?;
+        let key = self.requested_key(&request.certificate_request)?;
+        let transport_key = wrapping::transport_blob(request.transport_key.as_bytes())?;
         let now = self.now();
         let device = Device {
             id: Guid::v4(self.random()),
@@ -61,19 +53,21 @@ impl Cloud {
             account_enabled: true,
             is_compliant: false,
             trust_type: trust_type.to_owned(),
-            registered_owner: owner,
-            registration_date_time: now,
+            registered_owner: Some(owner),
+            registration_date_time: Some(now),
+            on_premises_sync_enabled: false,
+            on_premises_security_identifier: None,
         };
         let ids = DeviceIds {
             device: device.id,
-            user: owner,
+            user: Some(owner),
             tenant: self.0.tenant_id,
         };
         let certificate = self.device_ca()?.certify(&key, &ids, now)?;
         let row = DeviceRow {
             device,
             device_key: key.spki,
-            transport_key: request.transport_key.0.clone(),
+            transport_key,
         };
         let upn = self.store().write(|db| {
             let user = Store::user(db, owner)?;
@@ -93,7 +87,7 @@ impl Cloud {
             }
             let detail = format!("{trust_type} '{}'", row.device.display_name);
             let id = row.device.id.to_string();
-            Store::append_audit(db, now, "joinDevice", &caller.to_string(), &id, &detail)?;
+            self.tell(db, now, "joinDevice", caller, &id, &detail)?;
             Ok(user.user_principal_name)
         })?;
         Ok(JoinedDevice {
@@ -101,7 +95,7 @@ impl Cloud {
                 thumbprint: certificate.thumbprint,
                 raw_body: BASE64.encode(&certificate.der),
             },
-            user: JoinedBy { upn },
+            user: Some(JoinedBy { upn }),
             membership_changes: vec![MembershipChange {
                 local_sid: LOCAL_ADMINISTRATORS.to_owned(),
                 add_sids: Vec::new(),
@@ -112,8 +106,7 @@ impl Cloud {
     /// All devices.
     pub fn devices(&self, caller: &Caller) -> Result<Vec<Device>, Error> {
         caller.must_administer()?;
-        let rows = self.store().read(|db| Store::devices(db))?;
-        Ok(rows.into_iter().map(|row| row.device).collect())
+        self.store().read(|db| Store::devices(db))
     }
 
     /// Enables or disables a device. A disabled one renews nothing from that moment on.
@@ -126,23 +119,33 @@ impl Cloud {
             "disableDevice"
         };
         self.store().write(|db| {
-            if !Store::enable_device(db, id, enabled)? {
+            if Store::ground_device(db, id)?.is_some() {
+                Store::block_device(db, id, !enabled)?;
+            } else if !Store::enable_device(db, id, enabled)? {
                 return Err(no_device(id));
             }
-            Store::append_audit(db, now, activity, &caller.to_string(), &id.to_string(), "")
+            self.tell(db, now, activity, caller, &id.to_string(), "")
         })
     }
 
-    /// Removes a device. Its certificate and its tokens are worth nothing from that moment on.
+    /// Removes a device. Its certificate and its tokens are worth nothing from that moment on. One of the ground comes
+    /// back with the next cycle of the sync, pending and enabled: to keep a computer out, disable it.
     pub fn remove_device(&self, caller: &Caller, id: Guid) -> Result<(), Error> {
         caller.must_administer()?;
         let now = self.now();
+        let mark = self.random();
         self.store().write(|db| {
-            if !Store::remove_device(db, id)? {
+            let was_joined = Store::remove_device(db, id)?;
+            let was_of_ground = Store::remove_ground_device(db, id)?;
+            if !was_joined && !was_of_ground {
                 return Err(no_device(id));
             }
-            let (who, id) = (caller.to_string(), id.to_string());
-            Store::append_audit(db, now, "removeDevice", &who, &id, "")
+            if was_of_ground {
+                Store::block_device(db, id, false)?;
+                Store::mark_ground(db, mark)?;
+            }
+            let id = id.to_string();
+            self.tell(db, now, "removeDevice", caller, &id, "")
         })
     }
 }

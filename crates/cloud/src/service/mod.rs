@@ -4,21 +4,31 @@
 //! side runs it on a thread of its own.
 
 mod access;
+mod application_tokens;
+mod audit;
 mod conditional_access;
 mod devices;
 mod feed;
+mod ground;
+mod groups;
+mod hybrid;
 mod oidc;
+mod possession;
 mod proofs;
 mod registration;
 mod registration_tokens;
 mod sign_in;
+mod single_sign_on;
 mod tenant;
 mod tenant_keys;
+mod ticket;
 mod trust;
 mod users;
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::Connection;
 use types::{Clock, Entropy, Guid, Secret, Timestamp};
 
 use crate::caller::Caller;
@@ -26,7 +36,7 @@ use crate::config::{Compatibility, Limits, NewTenant};
 use crate::core::nonce::Nonces;
 use crate::core::rate::Buckets;
 use crate::error::Error;
-use crate::store::{Change, Store};
+use crate::store::{About, Change, Entry, Store};
 
 /// What the top floor gives: time, randomness and limits.
 pub struct Surroundings {
@@ -34,6 +44,7 @@ pub struct Surroundings {
     entropy: Box<dyn Entropy>,
     limits: Limits,
     compatibility: Compatibility,
+    proxies: Vec<IpAddr>,
 }
 
 impl Surroundings {
@@ -44,6 +55,7 @@ impl Surroundings {
             entropy,
             limits: Limits::default(),
             compatibility: Compatibility::default(),
+            proxies: Vec::new(),
         }
     }
 
@@ -55,15 +67,20 @@ impl Surroundings {
         }
     }
 
+    /// The same behind these proxies, whose `X-Forwarded-For` is believed. Without any, nobody's is.
+    pub fn with_trusted_proxies(self, proxies: Vec<IpAddr>) -> Self {
+        Self { proxies, ..self }
+    }
+
     /// The same with other limits.
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 }
 
-/// The identity provider of one tenant. Clones share everything.
+/// The identity provider of one tenant. Clones share everything; each knows the address of the request that it serves.
 #[derive(Clone)]
-pub struct Cloud(Arc<Inner>);
+pub struct Cloud(Arc<Inner>, Option<IpAddr>);
 
 struct Inner {
     store: Store,
@@ -72,6 +89,7 @@ struct Inner {
     entropy: Mutex<Box<dyn Entropy>>,
     limits: Limits,
     compatibility: Compatibility,
+    proxies: Vec<IpAddr>,
     requests: Option<Mutex<Buckets>>,
     failures: Option<Mutex<Buckets>>,
     begun: Option<Mutex<Buckets>>,
@@ -94,14 +112,16 @@ impl Cloud {
         let epoch = random(surroundings.entropy.as_mut());
         store.write(|db| {
             Store::put_tenant(db, id, tenant, epoch, now)?;
-            Store::append_audit(
-                db,
-                now,
-                "createTenant",
-                "operator",
-                &id.to_string(),
-                &tenant.name,
-            )
+            let entry = Entry {
+                at: now,
+                activity: "createTenant",
+                initiated_by: "operator",
+                target: &id.to_string(),
+                detail: &tenant.name,
+                address: None,
+                about: About::default(),
+            };
+            Store::append_audit(db, &entry)
         })?;
         let cloud = Self::assemble(store, id, surroundings);
         let token =
@@ -122,9 +142,10 @@ impl Cloud {
             mut entropy,
             limits,
             compatibility,
+            proxies,
         } = surroundings;
         let buckets = |rate: Option<_>| rate.map(|rate| Mutex::new(Buckets::new(rate)));
-        Self(Arc::new(Inner {
+        let inner = Inner {
             store,
             tenant_id,
             clock,
@@ -135,14 +156,30 @@ impl Cloud {
             begun: buckets(limits.begun),
             limits,
             compatibility,
+            proxies: proxies.iter().map(IpAddr::to_canonical).collect(),
             keys: TenantKeys::default(),
             applications: oidc::Applications::default(),
-        }))
+        };
+        Self(Arc::new(inner), None)
+    }
+
+    /// The same cloud for a request from this address: what comes of it is told to the audit log with the address.
+    pub fn seen_from(&self, address: Option<IpAddr>) -> Self {
+        Self(Arc::clone(&self.0), address)
     }
 
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Whether this is a proxy whose word about its clients counts.
+    pub(crate) fn trusts_proxy(&self, address: IpAddr) -> bool {
+        self.0.proxies.contains(&address)
+    }
+
+    pub(crate) fn compatibility(&self) -> Compatibility {
+        self.0.compatibility
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -159,6 +196,54 @@ impl Cloud {
 
     fn with_entropy<T>(&self, work: impl FnOnce(&mut dyn Entropy) -> T) -> T {
         work(&mut Shared(&self.0.entropy))
+    }
+
+    /// Writes to the audit log what the caller did.
+    fn tell(
+        &self,
+        db: &Connection,
+        at: Timestamp,
+        activity: &str,
+        caller: &Caller,
+        target: &str,
+        detail: &str,
+    ) -> Result<(), Error> {
+        let entry = Entry {
+            at,
+            activity,
+            initiated_by: &caller.to_string(),
+            target,
+            detail,
+            address: self.1,
+            about: About::default(),
+        };
+        Store::append_audit(db, &entry)
+    }
+
+    /// Writes to the audit log what a user did or was refused, or a device where no user is known to have.
+    fn tell_sign_in(
+        &self,
+        db: &Connection,
+        at: Timestamp,
+        activity: &str,
+        about: About<'_>,
+        detail: &str,
+    ) -> Result<(), Error> {
+        let (kind, id) = match (about.user, about.device) {
+            (Some(user), _) => ("user", user),
+            (None, device) => ("device", device.unwrap_or(Guid::ZERO)),
+        };
+        let id = id.to_string();
+        let entry = Entry {
+            at,
+            activity,
+            initiated_by: &format!("{kind} {id}"),
+            target: &id,
+            detail,
+            address: self.1,
+            about,
+        };
+        Store::append_audit(db, &entry)
     }
 
     fn change(&self, user: Guid, kind: &'static str, at: Timestamp) -> Change {
@@ -242,6 +327,7 @@ fn check_name(what: &str, name: &str, characters_max: usize) -> Result<(), Error
     Ok(())
 }
 
+pub use audit::Trimmed;
 pub(crate) use feed::From;
 pub(crate) use oidc::Finished;
 pub use registration_tokens::Registrar;

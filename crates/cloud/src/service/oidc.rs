@@ -1,26 +1,19 @@
-//! Applications: authorization with code and PKCE, device codes, tokens, refreshing.
+//! Applications: authorization with code and PKCE, device codes.
 //!
-//! A user signs in on our own page with a security key. Codes and sign-ins that have begun live in memory; what a token
-//! stands on (user, key, policies) is looked up at each issue.
+//! A user signs in on our own page with a security key. Codes and sign-ins that have begun live in memory: what a restart
+//! forgets is begun anew.
 
 use cloud_api::Base64Url;
-use cloud_api::oidc::{
-    ApplicationAnswer, ApplicationClaims, DeviceAuthorization, Discovery, GRANT_CODE,
-    GRANT_DEVICE_CODE, KeySet,
-};
+use cloud_api::oidc::{DeviceAuthorization, Discovery, GRANT_CODE, GRANT_DEVICE_CODE, KeySet};
 use cloud_api::prt::{FidoAssertion, GRANT_REFRESH};
-use keycred::KeyUsage;
-use types::{Guid, Timestamp};
+use types::Timestamp;
 
 use super::Cloud;
-use crate::core::application_token::{ApplicationError, ApplicationToken, FAMILY_S, Proof};
+use crate::core::application_token::{ApplicationError, FAMILY_S, Proof};
 use crate::core::authorization::{Authorization, client_id};
-use crate::core::conditional_access::{self, Attempt};
 use crate::core::expiring::Expiring;
-use crate::core::primary_token::Strength;
-use crate::core::refusal::SignInError;
 use crate::error::Error;
-use crate::store::{Store, UserRow};
+use crate::store::Store;
 
 /// Seconds to sign in on the page.
 const SIGN_IN_S: i64 = 10 * 60;
@@ -29,9 +22,7 @@ const CODE_S: i64 = 60;
 /// Seconds of a device code.
 const DEVICE_CODE_S: i64 = 15 * 60;
 /// Seconds between polls.
-const INTERVAL_S: i64 = 5;
-/// Seconds of an access token or id token.
-const LIFETIME_S: i64 = 3600;
+pub(super) const INTERVAL_S: i64 = 5;
 /// No vowels and no digits that look like letters: a user code spells nothing.
 const USER_CODE_LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
@@ -39,12 +30,10 @@ const USER_CODE_LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 #[derive(Default)]
 pub(super) struct Applications {
     sign_ins: Expiring<Purpose>,
-    codes: Expiring<(Authorization, Proof)>,
-    devices: Expiring<Waiting>,
+    pub(super) codes: Expiring<(Authorization, Proof)>,
+    pub(super) devices: Expiring<Waiting>,
     /// Device codes by user code.
     user_codes: Expiring<String>,
-    /// The next generation by family.
-    generations: Expiring<u32>,
 }
 
 /// What a sign-in on the page is for.
@@ -65,11 +54,11 @@ impl Purpose {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    client_id: String,
-    scope: String,
-    polled: Option<Timestamp>,
-    proof: Option<Proof>,
+pub(super) struct Waiting {
+    pub(super) client_id: String,
+    pub(super) scope: String,
+    pub(super) polled: Option<Timestamp>,
+    pub(super) proof: Option<Proof>,
 }
 
 /// What the page does after a sign-in.
@@ -113,7 +102,12 @@ impl Cloud {
                 "name",
                 "preferred_username",
                 "amr",
+                "acrs",
+                "deviceid",
             ]),
+            claims_parameter_supported: true,
+            prompt_values_supported: list(&["none", "login", "select_account", "consent"]),
+            capabilities: list(&["kdf_ver2"]),
         })
     }
 
@@ -225,28 +219,26 @@ impl Cloud {
             .with(sign_in, now, |purpose| purpose.clone());
         let purpose = purpose.ok_or_else(gone)?;
         self.use_nonce(nonce, now)?;
-        let (user, key, counter) = self.key_that_signed(credential, signed, nonce)?;
-        let proof = Proof {
-            user: user.id,
-            credential: Base64Url(credential.to_vec()),
-            signed_in: now,
-        };
+        let by = self.key_that_signed(credential, signed, nonce)?;
+        let proof = Proof::by_touch(by.user.id, credential, now);
         let checked = self.check_application(&proof, purpose.client_id(), now);
-        checked.inspect_err(|error| self.tell_application(&proof, "refuseSignIn", error, now))?;
+        checked.inspect_err(|error| {
+            self.tell_application(&proof, purpose.client_id(), "refuseSignIn", error, now);
+        })?;
         if under_way.sign_ins.take(sign_in, now).is_none() {
             return Err(gone());
         }
-        let (who, id) = (format!("user {}", user.id), user.id.to_string());
+        let about = proof.about(purpose.client_id());
         let detail = format!(
             "application {}, by fido {}",
             purpose.client_id(),
             proof.credential
         );
         let is_counted = self.store().write(|db| {
-            if !Store::keep_counter(db, key, counter)? {
+            if !Store::keep_counter(db, by.key, by.counter)? {
                 return Ok(false);
             }
-            Store::append_audit(db, now, "signInToApplication", &who, &id, &detail)?;
+            self.tell_sign_in(db, now, "signInToApplication", about, &detail)?;
             Ok(true)
         })?;
         if !is_counted {
@@ -254,13 +246,7 @@ impl Cloud {
         }
         match purpose {
             Purpose::Redirect(request) => {
-                let code = self.secret();
-                let target = request.redirect_with("code", &code);
-                let ends = now.plus_seconds(CODE_S);
-                let is_kept = under_way.codes.keep(&code, (request, proof), ends, now);
-                is_kept
-                    .then_some(Finished::Redirect(target))
-                    .ok_or(ApplicationError::SlowDown)
+                self.code_for(request, proof, now).map(Finished::Redirect)
             }
             Purpose::Device(device, user_code, _) => {
                 // A user code works once.
@@ -276,223 +262,19 @@ impl Cloud {
         }
     }
 
-    /// Redeems a code (RFC 6749 section 4.1.3).
-    pub(crate) fn redeem_code(
+    /// Where the browser goes with a code for what it asked for.
+    pub(super) fn code_for(
         &self,
-        client: &str,
-        code: &str,
-        redirect_uri: &str,
-        verifier: &str,
-    ) -> Result<ApplicationAnswer, ApplicationError> {
-        let now = self.now();
-        let found = self.0.applications.codes.take(code, now);
-        let (request, proof) = found.ok_or(ApplicationError::Grant("code"))?;
-        let is_same_place =
-            url::Url::parse(redirect_uri).is_ok_and(|given| given == request.redirect_uri);
-        if request.client_id != client || !is_same_place || !request.is_verified_by(verifier) {
-            return Err(ApplicationError::Grant("code"));
-        }
-        let token = self.new_family(request.client_id, request.scope, proof);
-        self.grant(token, request.nonce, now)
-    }
-
-    /// Answers a device that waits (RFC 8628 section 3.4).
-    pub(crate) fn poll_device(
-        &self,
-        client: &str,
-        device_code: &str,
-    ) -> Result<ApplicationAnswer, ApplicationError> {
-        let now = self.now();
-        let devices = &self.0.applications.devices;
-        let state = devices.with(device_code, now, |waiting| {
-            if waiting.client_id != client {
-                return Err(ApplicationError::DeviceCode);
-            }
-            let before = waiting.polled.replace(now);
-            let is_early = before.is_some_and(|before| now.seconds_since(before) < INTERVAL_S);
-            match waiting.proof {
-                Some(_) => Ok(()),
-                None if is_early => Err(ApplicationError::SlowDown),
-                None => Err(ApplicationError::Pending),
-            }
-        });
-        state.unwrap_or(Err(ApplicationError::DeviceCode))?;
-        let waiting = devices.take(device_code, now);
-        let waiting = waiting.ok_or(ApplicationError::DeviceCode)?;
-        let proof = waiting.proof.ok_or(ApplicationError::DeviceCode)?;
-        let token = self.new_family(waiting.client_id, waiting.scope, proof);
-        self.grant(token, None, now)
-    }
-
-    /// Trades a refresh token for the next one.
-    pub(crate) fn refresh_application(
-        &self,
-        client: &str,
-        presented: &str,
-    ) -> Result<ApplicationAnswer, ApplicationError> {
-        let refused = || ApplicationError::Grant("refresh token");
-        let now = self.now();
-        let mut token = ApplicationToken::open(presented, self.seal_key()?).ok_or_else(refused)?;
-        if token.client_id != client || now >= token.ends() {
-            return Err(refused());
-        }
-        let generations = &self.0.applications.generations;
-        let family = token.family.to_string();
-        let seen = generations.with(&family, now, |expected| {
-            let is_next = *expected == token.generation;
-            // Used a second time: somebody has a copy, so nobody goes on.
-            *expected = match is_next {
-                true => expected.saturating_add(1),
-                false => u32::MAX,
-            };
-            is_next
-        });
-        match seen {
-            Some(true) => {}
-            Some(false) => {
-                let error = refused();
-                self.tell_application(&token.proof, "endApplicationTokens", &error, now);
-                return Err(error);
-            }
-            // A restart forgot the family; it goes on from here.
-            None => {
-                let next = token.generation.saturating_add(1);
-                if !generations.keep(&family, next, token.ends(), now) {
-                    return Err(ApplicationError::SlowDown);
-                }
-            }
-        }
-        token.generation = token.generation.saturating_add(1);
-        self.grant(token, None, now)
-    }
-
-    fn new_family(&self, client_id: String, scope: String, proof: Proof) -> ApplicationToken {
-        let token = ApplicationToken {
-            family: Guid::v4(self.random()),
-            generation: 0,
-            client_id,
-            scope,
-            proof,
-        };
-        let (family, ends) = (token.family.to_string(), token.ends());
-        let generations = &self.0.applications.generations;
-        // Without room the family is as after a restart.
-        let _ = generations.keep(&family, 0, ends, self.now());
-        token
-    }
-
-    fn grant(
-        &self,
-        token: ApplicationToken,
-        nonce: Option<String>,
+        request: Authorization,
+        proof: Proof,
         now: Timestamp,
-    ) -> Result<ApplicationAnswer, ApplicationError> {
-        let (client, proof) = (&token.client_id, &token.proof);
-        let user = self
-            .check_application(proof, client, now)
-            .inspect_err(|error| self.tell_application(proof, "refuseToken", error, now))?;
-        let has = |wanted: &str| token.scope.split(' ').any(|scope| scope == wanted);
-        let tenant = self.0.tenant_id;
-        let id_claims = ApplicationClaims {
-            iss: self.issuer()?,
-            sub: user.id,
-            aud: client.clone(),
-            iat: now.unix_seconds(),
-            exp: now.unix_seconds().saturating_add(LIFETIME_S),
-            auth_time: proof.signed_in.unix_seconds(),
-            nonce,
-            scp: None,
-            oid: user.id,
-            tid: tenant,
-            name: user.display_name.clone(),
-            preferred_username: user.user_principal_name.clone(),
-            amr: vec![Strength::Fido2.amr().to_owned(), "mfa".to_owned()],
-        };
-        let access_claims = ApplicationClaims {
-            nonce: None,
-            scp: Some(token.scope.clone()),
-            ..id_claims.clone()
-        };
-        let signer = self.token_signer()?;
-        let seal = self.seal_key()?;
-        let refresh = self.with_entropy(|entropy| token.seal(seal, entropy));
-        let client_info = format!(r#"{{"uid":"{}","utid":"{tenant}"}}"#, user.id);
-        let answer = ApplicationAnswer {
-            token_type: "Bearer".to_owned(),
-            expires_in: LIFETIME_S,
-            scope: token.scope.clone(),
-            access_token: signer.sign_as("at+jwt", &access_claims)?,
-            id_token: match has("openid") {
-                true => Some(signer.sign_as("JWT", &id_claims)?),
-                false => None,
-            },
-            refresh_token: refresh.filter(|_| has("offline_access")),
-            client_info: Base64Url(client_info.into_bytes()).to_string(),
-        };
-        let (who, id) = (format!("user {}", user.id), user.id.to_string());
-        let detail = format!("application {client}, scope '{}'", token.scope);
-        self.store().write(|db| {
-            Store::append_audit(db, now, "issueApplicationToken", &who, &id, &detail)
-        })?;
-        Ok(answer)
-    }
-
-    /// What a token stands on: the user, its key, the policies.
-    fn check_application(
-        &self,
-        proof: &Proof,
-        client: &str,
-        now: Timestamp,
-    ) -> Result<UserRow, ApplicationError> {
-        let (user, key, groups, policies) = self.store().read(|db| {
-            Ok((
-                Store::user(db, proof.user).ok(),
-                Store::key_of_credential(db, KeyUsage::FIDO, proof.credential.as_bytes())?,
-                Store::groups_of(db, proof.user)?,
-                Store::access_policies(db)?,
-            ))
-        })?;
-        let user = user.ok_or(SignInError::UserGone)?;
-        if !user.account_enabled {
-            return Err(SignInError::UserDisabled.into());
-        }
-        if key.is_none_or(|(_, key)| key.user != user.id) {
-            return Err(SignInError::KeyRemoved.into());
-        }
-        let attempt = Attempt {
-            user: user.id,
-            groups: &groups,
-            target: client,
-            strength: Strength::Fido2,
-            // A browser proves no device; what it claims does not count.
-            device: None,
-            proof_age_s: now.seconds_since(proof.signed_in),
-        };
-        let verdicts = conditional_access::evaluate(&policies, &attempt);
-        match conditional_access::refusal(&verdicts) {
-            None => Ok(user),
-            Some(verdict) => Err(ApplicationError::SignIn(SignInError::Policy {
-                name: verdict.display_name.clone(),
-                why: verdict.reasons.join("; "),
-                is_blocked: verdict.is_blocked,
-            })),
-        }
-    }
-
-    fn tell_application(
-        &self,
-        proof: &Proof,
-        activity: &str,
-        error: &ApplicationError,
-        now: Timestamp,
-    ) {
-        let (who, id) = (format!("user {}", proof.user), proof.user.to_string());
-        let told = self
-            .store()
-            .write(|db| Store::append_audit(db, now, activity, &who, &id, &error.to_string()));
-        if let Err(error) = told {
-            tracing::error!(%error, "A refusal could not be written to the audit log");
-        }
+    ) -> Result<String, ApplicationError> {
+        let code = self.secret();
+        let target = request.redirect_with("code", &code);
+        let ends = now.plus_seconds(CODE_S);
+        let codes = &self.0.applications.codes;
+        let is_kept = codes.keep(&code, (request, proof), ends, now);
+        is_kept.then_some(target).ok_or(ApplicationError::SlowDown)
     }
 
     fn secret(&self) -> String {
@@ -504,7 +286,7 @@ impl Cloud {
         origin.ok_or(Error::Internal("the tenant has no origin"))
     }
 
-    fn issuer(&self) -> Result<String, Error> {
+    pub(super) fn issuer(&self) -> Result<String, Error> {
         Ok(format!("{}/{}/v2.0", self.base()?, self.0.tenant_id))
     }
 }

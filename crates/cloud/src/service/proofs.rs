@@ -15,6 +15,17 @@ use crate::core::refusal::SignInError;
 use crate::core::{assertion, hello as hello_key};
 use crate::store::{DeviceRow, Store, UserRow};
 
+/// A security key that signed.
+pub(super) struct SignedBy {
+    pub(super) user: UserRow,
+    /// The key's row.
+    pub(super) key: i64,
+    /// Its new counter.
+    pub(super) counter: u32,
+    /// COSE_Key, as the key itself wrote it at its registration.
+    pub(super) public_key: Option<Vec<u8>>,
+}
+
 impl Cloud {
     /// Who the user is, by whatever proof the request brings.
     pub(super) fn prove(
@@ -45,20 +56,20 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<SignedIn, SignInError> {
         let (credential, signed) = FidoAssertion::of_text(text)?;
-        let (user, id, counter) =
-            self.key_that_signed(&credential, &signed, &request.request_nonce)?;
-        let mut signed_in = self.proven(user, device, Strength::Fido2, credential, now);
-        signed_in.counter = Some((id, counter));
+        let by = self.key_that_signed(&credential, &signed, &request.request_nonce)?;
+        let mut signed_in = self.proven(by.user, device, Strength::Fido2, credential, now);
+        signed_in.counter = Some((by.key, by.counter));
+        signed_in.public_key = by.public_key;
         Ok(signed_in)
     }
 
-    /// Whose security key signed a nonce, the key's row, and its new counter.
+    /// Whose security key signed a nonce.
     pub(super) fn key_that_signed(
         &self,
         credential: &[u8],
         signed: &FidoAssertion,
         nonce: &str,
-    ) -> Result<(UserRow, i64, u32), SignInError> {
+    ) -> Result<SignedBy, SignInError> {
         let found = self.store().read(|db| {
             let Some((id, key)) = Store::key_of_credential(db, KeyUsage::FIDO, credential)? else {
                 return Ok(None);
@@ -79,7 +90,12 @@ impl Cloud {
         }
         let material = &key.key.key_material;
         let counter = assertion::verify(signed, nonce, &tenant.rp, material, counter)?;
-        Ok((user, id, counter))
+        Ok(SignedBy {
+            user,
+            key: id,
+            counter,
+            public_key: assertion::registered_key(material).map(|key| key.raw),
+        })
     }
 
     /// The key must be of the device that asks, and must have signed the request's nonce.
@@ -149,6 +165,7 @@ impl Cloud {
         let token = PrimaryToken {
             user: user.id,
             device: device.device.id,
+            device_since: device.device.registration_date_time,
             credential,
             strength,
             session: self.with_entropy(SessionKey::random),

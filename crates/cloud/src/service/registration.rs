@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use types::Guid;
 
 use super::conditional_access::{Proof, check_action};
+use super::registration_tokens::proof_of;
 use super::{Cloud, check_name};
 use crate::caller::Caller;
 use crate::core::ceremony::{self, Candidate};
@@ -29,7 +30,7 @@ impl Cloud {
         caller.must_act_for(user)?;
         let now = self.now();
         let (tenant, row, keys) = self.store().read(|db| {
-            let row = may_register(db, caller, user, &Proof::SESSION)?;
+            let row = may_register(db, caller, user, &proof_of(db, caller, now)?)?;
             Ok((Store::tenant(db)?, row, Store::keys_of(db, user)?))
         })?;
         let registered: Vec<Vec<u8>> = fido_keys(&keys)
@@ -69,16 +70,8 @@ impl Cloud {
             &result
         {
             let (now, target, detail) = (self.now(), user.to_string(), error.to_string());
-            self.store().write(|db| {
-                Store::append_audit(
-                    db,
-                    now,
-                    "refuseSecurityKey",
-                    &caller.to_string(),
-                    &target,
-                    &detail,
-                )
-            })?;
+            self.store()
+                .write(|db| self.tell(db, now, "refuseSecurityKey", caller, &target, &detail))?;
         }
         result
     }
@@ -119,12 +112,8 @@ impl Cloud {
             is_attested: verified.is_attested(),
             has_hmac_secret: verified.has_hmac_secret(),
         };
-        self.add_key(
-            caller,
-            &new,
-            ("registerSecurityKey", &detail),
-            &Proof::SESSION,
-        )?;
+        let proof = self.store().read(|db| proof_of(db, caller, now))?;
+        self.add_key(caller, &new, ("registerSecurityKey", &detail), &proof)?;
         Ok(method(&KeyRow {
             user,
             display_name: request.display_name.clone(),
@@ -160,14 +149,7 @@ impl Cloud {
                 return Err(Error::CredentialExists);
             }
             Store::touch(db, change)?;
-            Store::append_audit(
-                db,
-                at,
-                activity,
-                &caller.to_string(),
-                &user.to_string(),
-                detail,
-            )
+            self.tell(db, at, activity, caller, &user.to_string(), detail)
         })
     }
 
@@ -182,6 +164,9 @@ impl Cloud {
     pub fn remove_security_key(&self, caller: &Caller, user: Guid, id: &str) -> Result<(), Error> {
         caller.must_act_for(user)?;
         let identifier = Base64Url::parse_credential_id(id).map_err(|_| no_key(id))?;
+        let now = self.now();
+        self.store()
+            .read(|db| proof_of(db, caller, now).map(drop))?;
         self.remove_key(caller, user, KeyUsage::FIDO, identifier.as_bytes(), id)
     }
 
@@ -208,14 +193,7 @@ impl Cloud {
                 Store::remove_key(db, user, usage, identifier)?.ok_or_else(|| no_key(id))?;
             Store::touch(db, change)?;
             let detail = format!("{} key {id} '{}'", usage.label(), removed.display_name);
-            Store::append_audit(
-                db,
-                now,
-                "removeKey",
-                &caller.to_string(),
-                &user.to_string(),
-                &detail,
-            )
+            self.tell(db, now, "removeKey", caller, &user.to_string(), &detail)
         })
     }
 

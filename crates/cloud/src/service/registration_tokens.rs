@@ -1,16 +1,20 @@
-//! Access tokens of the device registration service, and Windows Hello keys that a device registers with one
+//! Access tokens of the cloud's own services, and Windows Hello keys that a device registers with one
 //! (MS-OAPXBC 3.2.5.1.3, MS-KPP 3.1.5.1.1).
 
 use cloud_api::Base64Url;
 use cloud_api::devicekeys::NewNgcKey;
 use cloud_api::hello::{ProvisionKey, ProvisionedKey};
-use cloud_api::tokens::{AMR_FRESH, AMR_MFA, AccessAnswer, AccessClaims, DEVICE_REGISTRATION};
+use cloud_api::tokens::{
+    AMR_FRESH, AMR_MFA, AccessAnswer, AccessClaims, DEVICE_REGISTRATION, OWN_KEYS,
+};
 use data_encoding::BASE64;
+use rusqlite::Connection;
 use types::{Guid, Timestamp};
 
 use super::Cloud;
 use super::conditional_access::{Proof, state};
 use crate::caller::{Caller, Role};
+use crate::core::asked::FRESH_S;
 use crate::core::device_key;
 use crate::core::primary_token::{PrimaryToken, Strength};
 use crate::error::Error;
@@ -18,8 +22,6 @@ use crate::store::{NewKey, Store, UserRow};
 
 /// Seconds of an access token.
 const LIFETIME_S: i64 = 30 * 60;
-/// A proof is fresh for so many seconds: a key is registered by somebody who is there.
-const FRESH_S: i64 = 15 * 60;
 
 /// Whom a token of the device registration service stands for.
 #[derive(Debug)]
@@ -43,10 +45,15 @@ impl Cloud {
                 need: "user: a device is joined by the user who will sign in there",
             });
         };
+        // The pass was shown when the session was bought; the session is no newer proof.
+        let (owner, bought) = self.user_session(session)?;
+        if owner != user {
+            return Err(Error::Unauthenticated);
+        }
         let user = self.store().read(|db| Store::user(db, user))?;
-        let now = self.now();
-        let how = (Strength::TemporaryAccessPass, now);
-        self.access_answer(&user, how, None, session, now)
+        let how = (Strength::TemporaryAccessPass, bought);
+        let for_whom = (DEVICE_REGISTRATION, None);
+        self.access_answer(&user, how, for_whom, session, self.now())
     }
 
     /// An access token on the strength of a primary refresh token.
@@ -54,18 +61,20 @@ impl Cloud {
         &self,
         user: &UserRow,
         token: &PrimaryToken,
+        service: &str,
         presented: &str,
         now: Timestamp,
     ) -> Result<AccessAnswer, Error> {
         let how = (token.strength, token.signed_in);
-        self.access_answer(user, how, Some(token.device), presented, now)
+        let for_whom = (service, Some(token.device));
+        self.access_answer(user, how, for_whom, presented, now)
     }
 
     fn access_answer(
         &self,
         user: &UserRow,
         (strength, signed_in): (Strength, Timestamp),
-        deviceid: Option<Guid>,
+        (service, deviceid): (&str, Option<Guid>),
         refresh_token: &str,
         now: Timestamp,
     ) -> Result<AccessAnswer, Error> {
@@ -76,7 +85,7 @@ impl Cloud {
         let tid = self.0.tenant_id;
         let exp = now.unix_seconds().saturating_add(LIFETIME_S);
         let claims = AccessClaims {
-            aud: DEVICE_REGISTRATION.to_owned(),
+            aud: service.to_owned(),
             iss: format!("urn:uuid:{tid}"),
             iat: now.unix_seconds(),
             exp,
@@ -92,7 +101,7 @@ impl Cloud {
             expires_in: (LIFETIME_S - 1).to_string(),
             ext_expires_in: "0".to_owned(),
             expires_on: exp.to_string(),
-            resource: DEVICE_REGISTRATION.to_owned(),
+            resource: service.to_owned(),
             access_token: self.token_signer()?.sign(&claims)?,
             refresh_token: refresh_token.to_owned(),
         })
@@ -100,25 +109,39 @@ impl Cloud {
 
     /// Whose token of the device registration service this is. A session is taken as well.
     pub fn registrar(&self, token: &str) -> Result<Registrar, Error> {
-        if token.matches('.').count() != 2 || !token.starts_with("eyJ") {
-            let caller = self.authenticate(token)?;
+        let Some(claims) = self.claims_for(DEVICE_REGISTRATION, token)? else {
             return Ok(Registrar {
-                caller,
+                caller: self.authenticate(token)?,
                 claims: None,
             });
+        };
+        Ok(Registrar {
+            caller: Caller::by_token(Role::User(claims.oid), "device registration".to_owned()),
+            claims: Some(claims),
+        })
+    }
+
+    /// Whose token for its own keys this is. A session is taken as well.
+    pub fn myself(&self, token: &str) -> Result<Caller, Error> {
+        match self.claims_for(OWN_KEYS, token)? {
+            Some(claims) => Ok(Caller::by_claims(claims)),
+            None => self.authenticate(token),
+        }
+    }
+
+    /// What an access token for a service says; nothing where the text is none.
+    fn claims_for(&self, service: &str, token: &str) -> Result<Option<AccessClaims>, Error> {
+        if token.matches('.').count() != 2 || !token.starts_with("eyJ") {
+            return Ok(None);
         }
         let (tenant, now) = (self.0.tenant_id, self.now());
-        let signer = self.token_signer()?;
-        let claims = signer.verify(token, DEVICE_REGISTRATION, tenant, now)?;
+        let claims = self.token_signer()?.verify(token, service, tenant, now)?;
         let user = self.store().read(|db| Store::user(db, claims.oid));
         let user = user.map_err(|_| Error::Unauthenticated)?;
         if !user.account_enabled {
             return Err(Error::Disabled(user.id));
         }
-        Ok(Registrar {
-            caller: Caller::by_token(Role::User(user.id), "device registration".to_owned()),
-            claims: Some(claims),
-        })
+        Ok(Some(claims))
     }
 
     /// Registers a Windows Hello key for the user and the device that a fresh token names.
@@ -136,18 +159,10 @@ impl Cloud {
         let device = claims
             .deviceid
             .ok_or_else(|| denied("a token that names a device"))?;
-        if !claims.amr.iter().any(|amr| amr == AMR_FRESH) {
-            return Err(denied("a sign-in of the last 15 minutes; sign in again"));
-        }
-        let found = self.store().read(|db| Store::device(db, device))?;
-        let found = found.filter(|found| found.device.account_enabled);
-        let found = found.ok_or_else(|| denied("a device that is enabled"))?;
-        let strength = claims.amr.iter().find_map(|amr| Strength::of_amr(amr));
-        let proof = Proof {
-            strength: strength.unwrap_or(Strength::TemporaryAccessPass),
-            device: Some(state(&found)),
-            age_s: self.now().unix_seconds().saturating_sub(claims.auth_time),
-        };
+        let (caller, now) = (&registrar.caller, self.now());
+        let proof = self
+            .store()
+            .read(|db| fresh_proof(db, caller, claims, now))?;
         let new = NewNgcKey {
             key_material: BASE64.encode(request.kngc.as_bytes()),
             device_id: device,
@@ -167,5 +182,45 @@ impl Cloud {
             kid: BASE64.encode(&key.key_identifier),
             upn: claims.upn.clone(),
         })
+    }
+}
+
+/// How the user of an access token proved itself, if that was just now and its device may still be used.
+fn fresh_proof(
+    db: &Connection,
+    caller: &Caller,
+    claims: &AccessClaims,
+    now: Timestamp,
+) -> Result<Proof, Error> {
+    let denied = |need| Error::Denied {
+        who: caller.to_string(),
+        need,
+    };
+    let age_s = now.unix_seconds().saturating_sub(claims.auth_time);
+    if age_s > FRESH_S || !claims.amr.iter().any(|amr| amr == AMR_FRESH) {
+        return Err(denied("a sign-in of the last 15 minutes; sign in again"));
+    }
+    let device = match claims.deviceid {
+        Some(id) => {
+            let found = Store::device(db, id)?.filter(|found| found.device.account_enabled);
+            Some(state(
+                &found.ok_or_else(|| denied("a device that is enabled"))?,
+            ))
+        }
+        None => None,
+    };
+    let strength = claims.amr.iter().find_map(|amr| Strength::of_amr(amr));
+    Ok(Proof {
+        strength: strength.unwrap_or(Strength::TemporaryAccessPass),
+        device,
+        age_s,
+    })
+}
+
+/// How a caller proved itself who is about to change keys.
+pub(super) fn proof_of(db: &Connection, caller: &Caller, now: Timestamp) -> Result<Proof, Error> {
+    match caller.claims() {
+        Some(claims) => fresh_proof(db, caller, claims, now),
+        None => Ok(Proof::SESSION),
     }
 }

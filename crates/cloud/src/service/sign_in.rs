@@ -4,26 +4,25 @@
 //! the user gets. Whatever is refused after the device has proven itself is in the audit log, and so is every ticket.
 
 use cloud_api::Base64Url;
-use cloud_api::conditional_access::{APP_KERBEROS, APP_SIGN_IN};
+use cloud_api::conditional_access::APP_SIGN_IN;
 use cloud_api::jose::{self, Header, Jws, SessionCipher};
 use cloud_api::prt::{
-    Challenge, GRANT_REFRESH, HS256, IdClaims, RS256, TicketField, TokenAnswer, TokenRequest,
+    Challenge, GRANT_REFRESH, HS256, IdClaims, RS256, TokenAnswer, TokenRequest, Wanted,
 };
-use cloud_api::session::{SessionKey, hs256};
-use cloud_api::tokens::DEVICE_REGISTRATION;
+use cloud_api::session::SessionKey;
+use cloud_api::tokens::{DEVICE_REGISTRATION, OWN_KEYS};
 use data_encoding::BASE64;
-use subtle::ConstantTimeEq;
 use types::{Guid, Timestamp};
 
 use super::Cloud;
-use super::conditional_access::PolicyRefusal;
+use crate::core::application_token::{ApplicationError, Proof};
 use crate::core::assertion::AssertionFailure;
-use crate::core::partial_ticket::{self, Lifetime, MintingKey, Subject};
+use crate::core::authorization::client_id;
 use crate::core::primary_token::PrimaryToken;
 use crate::core::refusal::SignInError;
 use crate::core::{device_ca, wrapping};
 use crate::error::Error;
-use crate::store::{DeviceRow, Store, UserRow};
+use crate::store::{About, DeviceRow, Store, UserRow};
 
 /// A signed request with what stands beside it in the form.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ pub struct TokenForm<'a> {
     pub request: &'a str,
     /// Whether a ticket for the ground is asked for.
     pub tgt: bool,
+    /// Whether the form is of protocol 3 (`prt_protocol_version`).
+    pub is_protocol_3: bool,
 }
 
 /// What a granted request gets.
@@ -49,8 +50,10 @@ pub(super) struct SignedIn {
     pub(super) token: PrimaryToken,
     /// The key's row and its new counter.
     pub(super) counter: Option<(i64, u32)>,
+    /// The key that signed just now.
+    pub(super) public_key: Option<Vec<u8>>,
     /// Activities and their details.
-    told: Vec<(&'static str, String)>,
+    pub(super) told: Vec<(&'static str, String)>,
 }
 
 impl SignedIn {
@@ -59,8 +62,23 @@ impl SignedIn {
             user,
             token,
             counter: None,
+            public_key: None,
             told: Vec::new(),
         }
+    }
+
+    /// What records of this sign-in are about.
+    pub(super) fn about(&self) -> About<'static> {
+        about(&self.token)
+    }
+}
+
+pub(super) fn about(token: &PrimaryToken) -> About<'static> {
+    About {
+        user: Some(token.user),
+        device: Some(token.device),
+        application: None,
+        method: Some(token.strength.amr()),
     }
 }
 
@@ -91,10 +109,17 @@ impl Cloud {
         let request: TokenRequest = jws.claims()?;
         let now = self.now();
         self.use_nonce(&request.request_nonce, now)?;
+        let mut about = About {
+            device: Some(device.device.id),
+            ..About::default()
+        };
         let mut signed_in = self
             .prove(&request, &device, now)
-            .and_then(|signed_in| self.check(signed_in, &device, APP_SIGN_IN, now))
-            .inspect_err(|error| self.tell_refusal(&device, error, now))?;
+            .and_then(|signed_in| {
+                about = signed_in.about();
+                self.check(signed_in, &device, APP_SIGN_IN, now)
+            })
+            .inspect_err(|error| self.tell_refusal(about, error, now))?;
         let session_key = self.with_entropy(|entropy| {
             wrapping::session_key_jwe(&device.transport_key, &signed_in.token.session, entropy)
         })?;
@@ -106,7 +131,7 @@ impl Cloud {
                     jose::seal(&key[..], session, SessionCipher::A256Gcm, entropy)
                 })
             };
-            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, &device, now, sealed)?);
+            self.put_ticket(&mut answer, &mut signed_in, &device, now, sealed)?;
         }
         self.commit(&signed_in, "signIn", now)?;
         Ok(Granted::Plain(Box::new(answer)))
@@ -119,74 +144,81 @@ impl Cloud {
             return Err(SignInError::GrantType(request.grant_type));
         }
         let presented = request.refresh_token.as_deref().unwrap_or_default();
-        let token = PrimaryToken::open(presented, self.seal_key()?)
-            .ok_or(SignInError::Token("is not one of this tenant"))?;
-        self.check_proof_of_possession(jws, &token.session)?;
         let now = self.now();
-        self.use_nonce(&request.request_nonce, now)?;
-        let (device, user, key) = self.store().read(|db| {
-            let device = Store::device(db, token.device)?;
-            let user = Store::user(db, token.user).ok();
-            let key = match token.strength.key_usage() {
-                Some(usage) => Store::key_of_credential(db, usage, &token.credential)?,
-                None => None,
-            };
-            Ok((device, user, key))
-        })?;
-        let device = device.ok_or(SignInError::DeviceGone)?;
-        let mut signed_in = user
-            .ok_or(SignInError::UserGone)
-            .and_then(|user| match key {
-                Some((_, key)) if key.user == user.id => Ok(user),
-                None if token.strength.key_usage().is_none() => Ok(user),
-                _ => Err(SignInError::KeyRemoved),
-            })
-            .and_then(|user| match now < token.expires {
-                true => Ok(SignedIn::new(user, token)),
-                false => Err(SignInError::Token("has ended; sign in again")),
-            })
-            .and_then(|signed_in| {
-                let target = request.wanted_resource().unwrap_or(APP_SIGN_IN);
-                self.check(signed_in, &device, target, now)
-            })
-            .inspect_err(|error| self.tell_refusal(&device, error, now))?;
-        if let Some(resource) = request.wanted_resource() {
-            return self.access(&signed_in, resource, presented, now);
+        let (device, signed_in) = self.held_token(jws, presented, &request.request_nonce, now)?;
+        let target = match request.wanted() {
+            Wanted::Application => return self.application(signed_in, &request, form, now),
+            Wanted::Service(service) => service,
+            Wanted::Primary => APP_SIGN_IN,
+        };
+        let about = signed_in.about();
+        let mut signed_in = self
+            .check(signed_in, &device, target, now)
+            .inspect_err(|error| self.tell_refusal(about, error, now))?;
+        if let Wanted::Service(service) = request.wanted() {
+            return self.access(&signed_in, service, presented, form, now);
         }
         let mut answer = self.answer(&signed_in, now)?;
         if form.tgt {
             let plain = |_: &Self, _: &SessionKey, key: &[u8; 32]| Ok(BASE64.encode(key));
-            answer.tgt_ad = Some(self.ticket_field(&mut signed_in, &device, now, plain)?);
+            self.put_ticket(&mut answer, &mut signed_in, &device, now, plain)?;
         }
         self.commit(&signed_in, "renew", now)?;
-        self.sealed(&answer, &signed_in.token.session)
+        self.sealed(&answer, &signed_in.token.session, form)
+    }
+
+    /// Tokens of the application that asks through its device. A refresh token is always among them.
+    fn application(
+        &self,
+        signed_in: SignedIn,
+        request: &TokenRequest,
+        form: &TokenForm<'_>,
+        now: Timestamp,
+    ) -> Result<Granted, SignInError> {
+        let client = client_id(&request.client_id).map_err(SignInError::Request)?;
+        let scope = format!("{} offline_access", request.scope.trim());
+        let proof = Proof::by_token(&signed_in.token, now);
+        let answer = self.tokens_for_device(&client, &scope, proof, now);
+        let answer = answer.map_err(|error| match error {
+            ApplicationError::SignIn(error) => error,
+            other => SignInError::Request(other.to_string()),
+        })?;
+        self.sealed(&answer, &signed_in.token.session, form)
     }
 
     /// An access token, on the strength of a primary refresh token (MS-OAPXBC 3.2.5.1.3).
     fn access(
         &self,
         signed_in: &SignedIn,
-        resource: &str,
+        service: &str,
         presented: &str,
+        form: &TokenForm<'_>,
         now: Timestamp,
     ) -> Result<Granted, SignInError> {
-        if resource != DEVICE_REGISTRATION {
-            let resource = resource.chars().take(100).collect();
-            return Err(SignInError::Resource(resource));
-        }
-        let answer = self.access_for_token(&signed_in.user, &signed_in.token, presented, now)?;
+        let known = [DEVICE_REGISTRATION, OWN_KEYS];
+        let Some(service) = known.into_iter().find(|known| *known == service) else {
+            let service = service.chars().take(100).collect();
+            return Err(SignInError::Resource(service));
+        };
+        let SignedIn { user, token, .. } = signed_in;
+        let answer = self.access_for_token(user, token, service, presented, now)?;
         self.commit(signed_in, "issueAccessToken", now)?;
-        self.sealed(&answer, &signed_in.token.session)
+        self.sealed(&answer, &token.session, form)
     }
 
     fn sealed(
         &self,
         answer: &impl serde::Serialize,
         session: &SessionKey,
+        form: &TokenForm<'_>,
     ) -> Result<Granted, SignInError> {
         let plain = serde_json::to_vec(answer).map_err(|_| NOT_JSON)?;
         let plain = zeroize::Zeroizing::new(plain);
-        let cipher = self.0.compatibility.response_cipher;
+        // Clients of protocol 3 read the true form.
+        let cipher = match form.is_protocol_3 {
+            true => SessionCipher::A256Gcm,
+            false => self.0.compatibility.response_cipher,
+        };
         let sealed = self.with_entropy(|entropy| jose::seal(&plain, session, cipher, entropy))?;
         Ok(Granted::Sealed(sealed))
     }
@@ -210,41 +242,6 @@ impl Cloud {
         }
     }
 
-    fn check_proof_of_possession(
-        &self,
-        jws: &Jws,
-        session: &SessionKey,
-    ) -> Result<(), SignInError> {
-        let context = jws.header.ctx.as_deref().map(Base64Url::parse);
-        let Some(Ok(context)) = context else {
-            return Err(SignInError::Request("the header has no ctx".to_owned()));
-        };
-        let key = match jws.header.kdf_ver {
-            Some(2) => session.derive_for(&context.0, &jws.payload),
-            None | Some(1) if self.0.compatibility.first_key_derivation => {
-                session.derive(&context.0)
-            }
-            _ => {
-                let why = "kdf_ver 2 is wanted; this tenant takes no other derivation";
-                return Err(SignInError::Request(why.to_owned()));
-            }
-        };
-        let right = hs256(&key, jws.signed.as_bytes());
-        if right.ct_eq(&jws.signature).into() {
-            Ok(())
-        } else {
-            Err(SignInError::Token("is not in the hands of its device"))
-        }
-    }
-
-    pub(super) fn use_nonce(&self, nonce: &str, now: Timestamp) -> Result<(), SignInError> {
-        if self.0.nonces.take(nonce, now) {
-            Ok(())
-        } else {
-            Err(SignInError::Nonce)
-        }
-    }
-
     /// What stops everybody, whatever the proof.
     fn check(
         &self,
@@ -259,19 +256,7 @@ impl Cloud {
         if !device.device.account_enabled {
             return Err(SignInError::DeviceDisabled);
         }
-        let allowed = self.policies_allow(&signed_in.token, device, target, now);
-        let reports = allowed.map_err(|refusal| match refusal {
-            PolicyRefusal::Inside(error) => SignInError::Inside(error),
-            PolicyRefusal::Policy {
-                name,
-                why,
-                is_blocked,
-            } => SignInError::Policy {
-                name,
-                why,
-                is_blocked,
-            },
-        })?;
+        let reports = self.policies_allow(&signed_in.token, device, target, now)?;
         let told = reports.into_iter().map(|report| ("reportPolicy", report));
         signed_in.told.extend(told);
         Ok(signed_in)
@@ -297,107 +282,13 @@ impl Cloud {
             client_info: Base64Url(client_info.into_bytes()).to_string(),
             device_tenant_id: tenant,
             tgt_ad: None,
+            tgt_client_key: None,
+            tgt_key_type: None,
+            tgt_message_buffer: None,
+            tgt_cloud: None,
+            credential_public_key: signed_in.public_key.clone().map(Base64Url),
             kerberos_top_level_names: None,
         })
-    }
-
-    /// The ticket for the ground, or why there is none.
-    fn ticket_field(
-        &self,
-        signed_in: &mut SignedIn,
-        device: &DeviceRow,
-        now: Timestamp,
-        show_key: impl FnOnce(&Self, &SessionKey, &[u8; 32]) -> Result<String, jose::JoseError>,
-    ) -> Result<String, SignInError> {
-        let field = match self.mint(signed_in, device, now)? {
-            Ok((minting, account, ticket)) => TicketField {
-                client_key: Some(show_key(
-                    self,
-                    &signed_in.token.session,
-                    ticket.client_key.expose(),
-                )?),
-                key_type: AES256,
-                error: None,
-                message_buffer: Some(BASE64.encode(&ticket.message)),
-                sn: Some(format!("krbtgt/{}", minting.realm)),
-                realm: Some(minting.realm),
-                cn: Some(account),
-                session_key_type: AES256,
-                account_type: 1,
-            },
-            Err(why) => TicketField {
-                error: Some(why),
-                ..TicketField::default()
-            },
-        };
-        Ok(serde_json::to_string(&field).map_err(|_| NOT_JSON)?)
-    }
-
-    fn mint(
-        &self,
-        signed_in: &mut SignedIn,
-        device: &DeviceRow,
-        now: Timestamp,
-    ) -> Result<Result<(MintingKey, String, partial_ticket::PartialTicket), String>, SignInError>
-    {
-        let SignedIn {
-            user, token, told, ..
-        } = signed_in;
-        let none = |why: &str| Ok(Err(why.to_owned()));
-        if !token.strength.is_phishing_resistant() {
-            return none("the sign-in is not strong enough for a ticket");
-        }
-        let ground = &user.on_premises;
-        let (Some(sid), Some(account), Some(domain)) = (
-            &ground.on_premises_security_identifier,
-            &ground.on_premises_sam_account_name,
-            &ground.on_premises_domain_name,
-        ) else {
-            return none("the user has no account on the ground");
-        };
-        let domain = domain.to_ascii_lowercase();
-        let found = self.store().read(|db| Store::minting_key(db, &domain))?;
-        let Some(found) = found else {
-            return none("the user's domain has no Kerberos server object in this cloud");
-        };
-        let (server, version) = (found.server, found.version);
-        if sid.domain().as_ref() != Some(&server.domain_sid) {
-            return none("the user's SID is not of the domain of the Kerberos server object");
-        }
-        match self.policies_allow(token, device, APP_KERBEROS, now) {
-            Ok(reports) => told.extend(reports.into_iter().map(|report| ("reportPolicy", report))),
-            Err(PolicyRefusal::Inside(error)) => return Err(error.into()),
-            Err(PolicyRefusal::Policy { name, why, .. }) => {
-                let why = format!("policy '{name}' refuses the ticket: {why}");
-                told.push(("refuseTicket", why.clone()));
-                return Ok(Err(why));
-            }
-        }
-        let minting = MintingKey {
-            realm: server.realm,
-            netbios: server.netbios_name,
-            number: server.number,
-            version,
-            key: found.key,
-        };
-        let subject = Subject {
-            account,
-            display_name: &user.display_name,
-            sid,
-        };
-        let ticket = self.with_entropy(|entropy| {
-            partial_ticket::mint(&minting, &subject, Lifetime::default(), now, entropy)
-        });
-        let ticket = match ticket {
-            Ok(ticket) => ticket,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let detail = format!(
-            "partial ticket for {account}@{}, number {}, version {version}, device {}",
-            minting.realm, minting.number, token.device
-        );
-        told.push(("issueTicket", detail));
-        Ok(Ok((minting, account.clone(), ticket)))
     }
 
     /// Writes all that a sign-in leaves behind, in one transaction, before its answer goes out.
@@ -408,10 +299,10 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), SignInError> {
         let SignedIn {
-            user,
             token,
             counter,
             told,
+            ..
         } = signed_in;
         let detail = format!(
             "device {}, by {} {}",
@@ -419,16 +310,16 @@ impl Cloud {
             token.strength.amr(),
             Base64Url(token.credential.clone())
         );
-        let (who, id) = (format!("user {}", user.id), user.id.to_string());
+        let about = signed_in.about();
         let is_counted = self.store().write(|db| {
             if let Some((key, counter)) = counter
                 && !Store::keep_counter(db, *key, *counter)?
             {
                 return Ok(false);
             }
-            Store::append_audit(db, now, activity, &who, &id, &detail)?;
+            self.tell_sign_in(db, now, activity, about, &detail)?;
             for (activity, detail) in told {
-                Store::append_audit(db, now, activity, &who, &id, detail)?;
+                self.tell_sign_in(db, now, activity, about, detail)?;
             }
             Ok(true)
         })?;
@@ -444,20 +335,18 @@ impl Cloud {
     }
 
     /// A refusal to one of our devices; the refusal itself matters more than its line.
-    fn tell_refusal(&self, device: &DeviceRow, error: &SignInError, now: Timestamp) {
-        let id = device.device.id.to_string();
-        let (who, why) = (format!("device {id}"), error.to_string());
+    pub(super) fn tell_refusal(&self, about: About<'_>, error: &SignInError, now: Timestamp) {
+        let why = error.to_string();
         let written = self
             .store()
-            .write(|db| Store::append_audit(db, now, "refuseSignIn", &who, &id, &why));
+            .write(|db| self.tell_sign_in(db, now, "refuseSignIn", about, &why));
         if let Err(error) = written {
             tracing::error!(%error, "A refusal could not be written to the audit log");
         }
     }
 }
 
-const AES256: u32 = 18;
-const NOT_JSON: Error = Error::Internal("an answer cannot be written as JSON");
+pub(super) const NOT_JSON: Error = Error::Internal("an answer cannot be written as JSON");
 
 /// Who signed in, for the device to show. It proves nothing to anybody, so it is not signed; tokens for others are.
 fn id_token(user: &UserRow, tenant: Guid) -> Result<String, jose::JoseError> {

@@ -28,14 +28,7 @@ impl Cloud {
             }
             Store::put_origins(db, origins)?;
             let target = tenant.id.to_string();
-            self.tell(
-                db,
-                now,
-                "setOrigins",
-                caller,
-                &target,
-                &origins.join(" "),
-            )
+            self.tell(db, now, "setOrigins", caller, &target, &origins.join(" "))
         })
     }
 
@@ -69,14 +62,7 @@ impl Cloud {
                 policy.attestation_roots.len()
             );
             let target = self.0.tenant_id.to_string();
-            self.tell(
-                db,
-                now,
-                "changePolicy",
-                caller,
-                &target,
-                &detail,
-            )?;
+            self.tell(db, now, "changePolicy", caller, &target, &detail)?;
             Ok(policy.to_wire())
         })
     }

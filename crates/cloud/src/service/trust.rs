@@ -53,8 +53,7 @@ impl Cloud {
                 });
             }
             let detail = format!("number {}, version {}", server.number, request.version);
-            let who = caller.to_string();
-            Store::append_audit(db, now, "publishKerberosServer", &who, domain, &detail)?;
+            self.tell(db, now, "publishKerberosServer", caller, domain, &detail)?;
             Store::kerberos_server(db, domain)?.ok_or_else(|| no_server(domain))
         })
     }
@@ -78,8 +77,7 @@ impl Cloud {
             if !Store::remove_kerberos_server(db, &domain)? {
                 return Err(no_server(&domain));
             }
-            let who = caller.to_string();
-            Store::append_audit(db, now, "removeKerberosServer", &who, &domain, "")
+            self.tell(db, now, "removeKerberosServer", caller, &domain, "")
         })
     }
 }

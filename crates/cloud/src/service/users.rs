@@ -116,14 +116,7 @@ impl Cloud {
             if new != old {
                 Store::touch(db, change)?;
                 let detail = differences(&old, &new);
-                self.tell(
-                    db,
-                    now,
-                    "updateUser",
-                    caller,
-                    &id.to_string(),
-                    &detail,
-                )?;
+                self.tell(db, now, "updateUser", caller, &id.to_string(), &detail)?;
             }
             Ok(new.to_wire())
         })

@@ -189,13 +189,14 @@ impl Store {
         let text = |id: Option<Guid>| id.map(|id| id.to_string());
         let (user, device) = (text(query.user), text(query.device));
         let before = query.before.and_then(|id| i64::try_from(id).ok());
-        let mut after = query.after.map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
+        let mut after = query
+            .after
+            .map_or(0, |id| i64::try_from(id).unwrap_or(i64::MAX));
         if let Some(since) = query.since {
             after = after.max(Self::last_audit_before(db, since)?);
         }
         let before = before.unwrap_or(i64::MAX);
-        let parameters: [&dyn ToSql; 6] =
-            [&before, &after, &user, &device, &query.refused, &count];
+        let parameters: [&dyn ToSql; 6] = [&before, &after, &user, &device, &query.refused, &count];
         let mut statement = db.prepare_cached(sql)?;
         let rows = statement.query_map(parameters.as_slice(), read)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -231,7 +232,9 @@ impl Store {
         db: &Connection,
         retention: &AuditRetention,
     ) -> Result<(), Error> {
-        let records = retention.records.and_then(|records| i64::try_from(records).ok());
+        let records = retention
+            .records
+            .and_then(|records| i64::try_from(records).ok());
         db.prepare_cached("UPDATE audit_retention SET days = ?1, records = ?2")?
             .execute(params![retention.days, records])?;
         Ok(())

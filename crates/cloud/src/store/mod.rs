@@ -6,10 +6,12 @@
 //! Deliberately absent: decisions. Whether something may happen is decided before it comes here.
 
 mod access;
+mod application_families;
 mod audit;
 mod ceremonies;
 mod changes;
 mod devices;
+mod ground;
 mod keys;
 mod tenant;
 mod tenant_keys;
@@ -26,8 +28,10 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use types::{Guid, Timestamp};
 
+pub(crate) use audit::{About, Entry};
+pub use audit::{AuditQuery, SignInLog};
 pub(crate) use changes::{Change, FeedPage, FeedUser, Head};
-pub(crate) use devices::DeviceRow;
+pub(crate) use devices::{DeviceRow, SERVER_AD};
 pub(crate) use keys::{KeyRow, NewKey};
 pub(crate) use tenant_keys::KeptKey;
 pub(crate) use tokens::TokenKind;
@@ -38,12 +42,15 @@ use writer::Writer;
 use crate::error::Error;
 
 /// The schema that this version reads and writes.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 6;
 /// What makes each version of the one before it.
-const SCHEMAS: [(i64, &str); 3] = [
+const SCHEMAS: [(i64, &str); 6] = [
     (1, include_str!("schema.sql")),
     (2, include_str!("schema_2.sql")),
     (3, include_str!("schema_3.sql")),
+    (4, include_str!("schema_4.sql")),
+    (5, include_str!("schema_5.sql")),
+    (6, include_str!("schema_6.sql")),
 ];
 /// Another process may hold the write lock for so long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

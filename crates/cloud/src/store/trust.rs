@@ -90,7 +90,12 @@ impl Store {
                 })
             })?
             .collect::<Result<_, _>>()?;
-        Ok(Some(PublishedServer { server, versions }))
+        let ground = Self::ground_server(db, domain)?;
+        Ok(Some(PublishedServer {
+            server,
+            versions,
+            ground,
+        }))
     }
 
     /// The key that mints for a domain, with its version.

@@ -174,6 +174,17 @@ impl RsaKey {
             .unwrap()
     }
 
+    /// JSON Web Key in plain base64, as one client sends it.
+    pub fn jwk(&self) -> serde_json::Value {
+        let public = self.private().public_key();
+        let spki: PublicKeyX509Der<'_> = public.as_der().unwrap();
+        let public = RsaPublicKey::from_spki(spki.as_ref()).unwrap();
+        json!({
+            "kty": "RSA", "alg": "RS256", "kid": "A",
+            "n": BASE64.encode(public.modulus()), "e": BASE64.encode(public.exponent()),
+        })
+    }
+
     /// As another library signs with it.
     pub fn rcgen(&self) -> KeyPair {
         KeyPair::from_pkcs8_der_and_sign_algo(

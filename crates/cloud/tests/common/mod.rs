@@ -80,6 +80,14 @@ impl House {
         }
     }
 
+    /// The same store and the same moment in another process, as it were: what lived in memory alone is gone.
+    pub fn reopen(&mut self) {
+        let surroundings = Surroundings::new(self.clock.clone(), Box::new(SeededEntropy::new(43)));
+        let path = self.state.path().join("cloud.sqlite");
+        self.cloud = Cloud::open(&path, surroundings).unwrap();
+        self.router = cloud::router(self.cloud.clone());
+    }
+
     /// Any request.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
