@@ -1,4 +1,5 @@
-"""MSAL and Authlib as applications of the cloud. Arguments: origin, administrator's token, user id."""
+"""MSAL and Authlib as applications of the cloud. Arguments: origin, user id. ADMIN_TOKEN in the environment; CREDENTIAL is what
+a device shows of a weak primary refresh token."""
 
 import hashlib
 import html
@@ -108,6 +109,43 @@ def by_msal(key):
     agreed("msal device code", app.acquire_token_by_device_flow(flow))
 
 
+def challenged_msal(key):
+    """Single sign-on by a device whose proof is weak; then a policy wants a stronger one, and MSAL asks for it."""
+    app = msal.PublicClientApplication(CLIENT, oidc_authority=f"{origin}/common/v2.0")
+    flow = app.initiate_auth_code_flow(["files.read"], redirect_uri=BACK)
+    shown = {"x-ms-RefreshTokenCredential": os.environ["CREDENTIAL"]}
+    reply = requests.get(flow["auth_uri"], headers=shown, allow_redirects=False)
+    assert reply.status_code == 302, reply.text
+    target = reply.headers["Location"]
+    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(target).query)))
+    agreed("msal single sign-on", answer)
+
+    policies = f"{origin}/graph/v1.0/identity/conditionalAccess/policies"
+    strength = {"id": "00000000-0000-0000-0000-000000000004"}
+    policy = {
+        "displayName": "keys only",
+        "state": "enabled",
+        "conditions": {
+            "users": {"includeUsers": ["All"]},
+            "applications": {"includeApplications": ["All"]},
+        },
+        "grantControls": {"operator": "AND", "authenticationStrength": strength},
+    }
+    made = requests.post(policies, json=policy, headers=admin)
+    assert made.status_code == 201, made.text
+    account = app.get_accounts()[0]
+    refused = app.acquire_token_silent_with_error(["files.read"], account, force_refresh=True)
+    assert refused["error"] == "interaction_required" and refused["claims"], refused
+    flow = app.initiate_auth_code_flow(
+        ["files.read"], redirect_uri=BACK, claims_challenge=refused["claims"]
+    )
+    target = key.sign_in(requests.get(flow["auth_uri"]))
+    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(target).query)))
+    agreed("msal asked again", answer)
+    gone = requests.delete(f"{policies}/{made.json()['id']}", headers=admin)
+    assert gone.status_code == 204, gone.text
+
+
 def by_authlib(key):
     found = requests.get(f"{origin}/common/v2.0/.well-known/openid-configuration").json()
     session = OAuth2Session(
@@ -139,4 +177,5 @@ def by_authlib(key):
 key = Key()
 key.register()
 by_msal(key)
+challenged_msal(key)
 by_authlib(key)

@@ -24,6 +24,31 @@ pub fn unpacked(path: &str) -> PathBuf {
     }
 }
 
+/// A Node.js that is new enough for its judges.
+///
+/// # Panics
+/// When there is none; the message says how to get it.
+pub fn node() -> PathBuf {
+    let shipped = root().join(".peers/venv/bin/node");
+    if shipped.is_file() {
+        return shipped;
+    }
+    program("node")
+}
+
+/// What `require` starts from to find a package of `.peers/node`.
+///
+/// # Panics
+/// When the package is not there; the message says how to get it.
+pub fn node_package(name: &str) -> PathBuf {
+    let path = root().join(".peers/node/node_modules").join(name);
+    if path.is_dir() {
+        path.join("package.json")
+    } else {
+        missing(name)
+    }
+}
+
 /// The Python that has ldap3, python-fido2, pydsinternals and cryptography.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
-//! Unmodified MSAL Python and Authlib as applications: device code, code with PKCE, silent refreshing; the id token
-//! verifies with our keys. The user's browser is a few lines of Python that read the page and hold a P-256 key.
+//! Unmodified MSAL Python, MSAL Node and Authlib as applications: device code, code with PKCE, silent refreshing, single
+//! sign-on by the user's device, and asking again when a policy wants a stronger proof; the id token verifies with our keys.
+//! The user's browser is a few lines that read the page and hold a P-256 key; the user's device is roadtx.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,65 +11,85 @@
     reason = "a judge's test that cannot set up its peers has failed"
 )]
 
-use std::process::Command;
-use std::sync::Arc;
+mod cloud_served;
 
-use cloud::{Caller, Cloud, NewTenant, Surroundings};
-use cloud_api::policy::Fido2Policy;
-use cloud_api::users::NewUser;
-use conformance::Said;
-use conformance::peers::python;
-use lab::{OsEntropy, Pki, SystemClock};
-use tokio::net::TcpListener;
+use std::process::Command;
+
+use cloud::Compatibility;
+use cloud_served::ServedCloud;
+use cloud_served::roadtx::Roadtx;
+use conformance::{Said, peers};
+
+/// A tenant, and what a device shows of a primary refresh token that a pass began.
+fn with_a_device() -> (ServedCloud, String) {
+    let served = ServedCloud::on_localhost(Compatibility::default());
+    served.accept_any_key();
+    let roadtx = Roadtx(&served);
+    let session = roadtx.join();
+    roadtx.prt("a.prt", &["--refresh-token", &session]).well();
+    let said = roadtx.run(&["prtcookie", "-f", "a.prt"]).well();
+    let credential = said.split("PRT cookie: ").nth(1).unwrap();
+    let credential = credential.split_whitespace().next().unwrap().to_owned();
+    (served, credential)
+}
+
+fn run(command: &mut Command, served: &ServedCloud, credential: &str) -> String {
+    command
+        .env("ADMIN_TOKEN", &served.admin)
+        .env("CREDENTIAL", credential)
+        .env("REQUESTS_CA_BUNDLE", served.ca())
+        .env("NODE_EXTRA_CA_CERTS", served.ca());
+    Said::of(command, "").well()
+}
+
+#[track_caller]
+fn agreed(said: &str, what: &str) {
+    let agreed = format!("agreed: {what} testuser@corp.contoso.com");
+    assert!(said.contains(&agreed), "{what}: {said}");
+}
 
 #[test]
 fn msal_and_authlib_sign_in() {
-    let directory = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let origin = format!(
-        "https://localhost:{}",
-        listener.local_addr().unwrap().port()
-    );
-    let surroundings = Surroundings::new(Arc::new(SystemClock), Box::new(OsEntropy));
-    let mut tenant = NewTenant::new("contoso.example", "localhost");
-    tenant.origins = vec![origin.clone()];
-    let store = directory.path().join("cloud.sqlite");
-    let (cloud, admin) = Cloud::create(&store, &tenant, surroundings).unwrap();
-    let operator = Caller::operator();
-    // The judge's key has no maker who vouches for it.
-    let policy = Fido2Policy {
-        is_attestation_enforced: Some(false),
-        ..Fido2Policy::default()
-    };
-    cloud.change_policy(&operator, &policy).unwrap();
-    let user = NewUser {
-        user_principal_name: "testuser@corp.contoso.com".into(),
-        display_name: "Test User".into(),
-        account_enabled: true,
-    };
-    let user = cloud.create_user(&operator, &user).unwrap();
-    let pki = Pki::new("contoso.example").unwrap();
-    let ca = directory.path().join("ca.pem");
-    std::fs::write(&ca, pki.ca_pem()).unwrap();
-    let tls = pki.server(&["localhost", "127.0.0.1"]).unwrap();
-    runtime.spawn(cloud::serve(listener, tls, cloud, std::future::pending()));
-
-    let mut command = Command::new(python());
+    let (served, credential) = with_a_device();
+    let mut command = Command::new(peers::python());
     command
         .args(["-W", "ignore"])
-        .arg(conformance::peers::root().join("conformance/scripts/applications.py"))
-        .args([&origin, &user.id.to_string()])
-        .env("ADMIN_TOKEN", admin.expose())
-        .env("REQUESTS_CA_BUNDLE", &ca);
-    let said = Said::of(&mut command, "").well();
+        .arg(peers::root().join("conformance/scripts/applications.py"))
+        .args([&served.origin, &served.user.id.to_string()]);
+    let said = run(&mut command, &served, &credential);
     for what in [
         "msal code",
         "msal silent",
         "msal device code",
+        "msal single sign-on",
+        "msal asked again",
         "authlib code",
     ] {
-        let agreed = format!("agreed: {what} testuser@corp.contoso.com");
-        assert!(said.contains(&agreed), "{said}");
+        agreed(&said, what);
+    }
+}
+
+#[test]
+fn msal_node_signs_in() {
+    let (served, credential) = with_a_device();
+    let tenant = served.cloud.tenant().unwrap().id.to_string();
+    let mut command = Command::new(peers::node());
+    command
+        .arg(peers::root().join("conformance/scripts/applications.mjs"))
+        .args([&served.origin, &tenant, &served.user.id.to_string()])
+        .env("MSAL_NODE", peers::node_package("@azure/msal-node"));
+    let said = run(&mut command, &served, &credential);
+    for what in [
+        "OIDC code",
+        "OIDC silent",
+        "OIDC device code",
+        "AAD code",
+        "AAD silent",
+        "AAD device code",
+        "single sign-on",
+        "asked again",
+        "silent after that",
+    ] {
+        agreed(&said, what);
     }
 }

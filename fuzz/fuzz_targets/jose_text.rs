@@ -4,7 +4,7 @@
 
 use cloud_api::hello::HelloAssertion;
 use cloud_api::jose::{self, Jws};
-use cloud_api::prt::{FidoAssertion, TokenRequest};
+use cloud_api::prt::{BrowserCredential, FidoAssertion, TokenRequest, Wanted};
 use cloud_api::session::SessionKey;
 use cloud_api::tokens::AccessClaims;
 use cloud_api::trust::SealedKey;
@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(jws) = Jws::parse(text) {
         // What was read is what was covered.
         assert!(text.starts_with(&jws.signed));
-        let _ = jws.claims::<TokenRequest>().map(|claims| claims.wanted_resource().is_some());
+        let _ = jws.claims::<TokenRequest>().map(|claims| claims.wanted() == Wanted::Primary);
+        let _ = jws.claims::<BrowserCredential>();
         let _ = jws.claims::<HelloAssertion>();
         let _ = jws.claims::<AccessClaims>();
     }

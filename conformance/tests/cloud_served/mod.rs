@@ -5,11 +5,16 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "each judge uses its part; one that cannot set up its peers has failed"
 )]
 
+pub mod roadtx;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -18,6 +23,7 @@ use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncr
 use cloud::{Caller, Cloud, Compatibility, NewTenant, Surroundings};
 use cloud_api::Base64Url;
 use cloud_api::access::{NewTemporaryAccessPass, SignIn};
+use cloud_api::policy::Fido2Policy;
 use cloud_api::trust::{KerberosServer, PublishServer, SealHeader, SealedKey, TrustKey};
 use cloud_api::users::{SyncUser, User, source_anchor};
 use kerberos::pkinit::RsaPublicKey;
@@ -27,6 +33,7 @@ use tokio::net::{TcpListener, TcpStream};
 use types::Guid;
 
 pub const RP_ID: &str = "login.contoso.example";
+const CA: &str = "ca.pem";
 pub const REALM: &str = "CORP.CONTOSO.COM";
 pub const NUMBER: u16 = 0x9ABC;
 /// The Kerberos server object's key.
@@ -36,6 +43,10 @@ pub const KRBTGT: [u8; 32] = [7; 32];
 pub struct ServedCloud {
     pub cloud: Cloud,
     pub user: User,
+    /// The first administrator's token.
+    pub admin: String,
+    /// Where the tenant's users sign in.
+    pub origin: String,
     pub proxy: SocketAddr,
     pub directory: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
@@ -43,12 +54,31 @@ pub struct ServedCloud {
 
 impl ServedCloud {
     pub fn new(compatibility: Compatibility) -> Self {
+        Self::at(RP_ID, &format!("https://{RP_ID}"), compatibility)
+    }
+
+    /// A tenant whose origin leads to its own port.
+    pub fn on_localhost(compatibility: Compatibility) -> Self {
+        Self::at("localhost", "", compatibility)
+    }
+
+    /// A tenant of a relying party and an origin; with none, the origin is the port on localhost.
+    pub fn at(rp_id: &str, origin: &str, compatibility: Compatibility) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let (listener, gate) = (bind(), bind());
+        let (server, proxy) = (listener.local_addr().unwrap(), gate.local_addr().unwrap());
+        let origin = match origin {
+            "" => format!("https://localhost:{}", server.port()),
+            named => named.to_owned(),
+        };
         let surroundings = Surroundings::new(Arc::new(SystemClock), Box::new(OsEntropy))
             .with_compatibility(compatibility);
-        let tenant = NewTenant::new("contoso.example", RP_ID);
+        let mut tenant = NewTenant::new("contoso.example", rp_id);
+        tenant.origins = vec![origin.clone()];
         let store = directory.path().join("cloud.sqlite");
-        let (cloud, _) = Cloud::create(&store, &tenant, surroundings).unwrap();
+        let (cloud, admin) = Cloud::create(&store, &tenant, surroundings).unwrap();
         let user = SyncUser {
             user_principal_name: Some("testuser@corp.contoso.com".into()),
             display_name: Some("Test User".into()),
@@ -64,11 +94,8 @@ impl ServedCloud {
         publish(&cloud);
 
         let pki = Pki::new("contoso.example").unwrap();
-        let tls = pki.server(&["127.0.0.1", RP_ID]).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let (listener, gate) = (bind(), bind());
-        let (server, proxy) = (listener.local_addr().unwrap(), gate.local_addr().unwrap());
+        let tls = pki.server(&["127.0.0.1", "localhost", RP_ID]).unwrap();
+        std::fs::write(directory.path().join(CA), pki.ca_pem()).unwrap();
         runtime.spawn(cloud::serve(
             listener,
             tls,
@@ -79,10 +106,27 @@ impl ServedCloud {
         Self {
             cloud,
             user,
+            admin: admin.expose().clone(),
+            origin,
             proxy,
             directory,
             _runtime: runtime,
         }
+    }
+
+    /// Takes keys that no maker vouches for, as a judge's are.
+    pub fn accept_any_key(&self) {
+        let policy = Fido2Policy {
+            is_attestation_enforced: Some(false),
+            ..Fido2Policy::default()
+        };
+        let operator = Caller::operator();
+        self.cloud.change_policy(&operator, &policy).unwrap();
+    }
+
+    /// The certificate of the CA behind the server's, as a file.
+    pub fn ca(&self) -> PathBuf {
+        self.directory.path().join(CA)
     }
 
     /// A session of the user, bought with a temporary access pass.

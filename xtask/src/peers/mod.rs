@@ -1,9 +1,10 @@
 //! Installs the judges where it may (root on Debian and its children), and otherwise says what is missing.
 //!
 //! Everything that is not a system package goes into `.peers/` of the checkout: a Python environment with
-//! the pinned packages of `conformance/requirements.txt`, `cargo-deny`, programs whose Debian package cannot
+//! the pinned packages of `conformance/requirements.txt`, those of `conformance/node`, `cargo-deny`, programs whose Debian package cannot
 //! be installed beside another judge, and a newer Debian with a newer Samba.
 
+mod node;
 mod packages;
 mod python;
 mod samba;
@@ -24,6 +25,7 @@ pub(crate) fn install(context: &Context, with_bench: bool, summary: &mut Summary
         samba::install,
         python::environment,
         python::cargo_deny,
+        node::packages,
     ] {
         if missing.is_empty()
             && let Err(error) = step(context)

@@ -27,7 +27,7 @@ pub(super) fn environment(context: &Context) -> Result<(), String> {
         .map_err(|error| format!("could not write {}: {error}", stamp.display()))
 }
 
-fn pip(context: &Context, arguments: &[&str]) -> Result<(), String> {
+pub(super) fn pip(context: &Context, arguments: &[&str]) -> Result<(), String> {
     let mut command = context.command(context.path(".peers/venv/bin/python"));
     command
         .args(["-m", "pip", "install", "-q", "--disable-pip-version-check"])
