@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 use comfy_table::Cell;
+use kerberos::client::{PasswordSignIn, Principal};
 use machine::ccache::CacheName;
 use serde::Serialize;
-use types::{Clock, Guid, Timestamp};
+use types::{Clock, Guid, Secret, Timestamp};
 use workstation::cloud;
 use workstation::domain::DomainController as _;
 
 use super::agent::{self, SessionStatus};
 use super::settings::Settings;
 use super::state::State;
-use crate::io::{CacheArgs, Exit, Failure, Shell, SystemClock, table};
+use crate::io::{CacheArgs, Exit, Failure, OsEntropy, Shell, SystemClock, table};
 
 const HELP: &str = "\
-The cloud is asked for a nonce and the domain controller for nothing in particular, to see whether they answer; --no-probe
+The cloud is asked for a nonce and the domain controller what a sign-in would need, to see whether they answer; --no-probe
 leaves them alone. Everything else is read here: the agent's memory, the credential cache, the device's directory.
 
 Examples:
@@ -123,9 +124,9 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
         let progress = shell.progress("asking the cloud and the domain controller", None);
         let mut wire = settings.cloud()?;
         report.cloud_answers = Some(cloud::nonce(&mut wire).is_ok());
-        if let Some(realm) = realm(&report, &name) {
-            // No KDC takes this for a request; whoever answers at all is there.
-            report.domain_answers = Some(settings.domain(Some(&realm)).ask(&[]).is_ok());
+        let principal = name.load().ok().flatten();
+        if let Some(principal) = principal.map(|cache| cache.default_principal) {
+            report.domain_answers = Some(domain_answers(&settings, &principal));
         }
         drop(progress);
     }
@@ -156,14 +157,19 @@ fn tickets(name: &CacheName, now: Timestamp, shell: &Shell) -> Vec<Ticket> {
         .collect()
 }
 
-fn realm(report: &Report, name: &CacheName) -> Option<String> {
-    let granting = report.tickets.iter().find(|ticket| ticket.is_granting);
-    let of = granting.and_then(|ticket| ticket.service.split_once('/'));
-    let cached = || {
-        let cache = name.load().ok()??;
-        cache.default_principal.realm.as_str().map(str::to_owned)
-    };
-    of.map(|(_, realm)| realm.to_owned()).or_else(cached)
+/// Asks as `kinit` does first, without a proof: the answer is a demand for one, or any other.
+fn domain_answers(settings: &Settings, principal: &Principal) -> bool {
+    let nothing = Secret::new(String::new());
+    let now = SystemClock.now();
+    let begun = PasswordSignIn::begin(principal, nothing, now, &mut OsEntropy);
+    let mut wire = settings.domain(principal.realm.as_str());
+    begun.is_ok_and(|(_, request)| wire.ask(&request).is_ok())
+}
+
+/// A time as people read it.
+fn time(at: Timestamp) -> String {
+    let whole = Timestamp::from_unix_seconds(at.unix_seconds());
+    whole.to_rfc3339().unwrap_or_default()
 }
 
 fn works(report: &Report, now: Timestamp) -> Vec<Works> {
@@ -175,7 +181,6 @@ fn works(report: &Report, now: Timestamp) -> Vec<Works> {
         .filter(|ticket| !ticket.is_granting)
         .count();
     let offline = report.offline.iter().find(|it| it.usable_until > now);
-    let time = |at: Timestamp| at.to_rfc3339().unwrap_or_default();
     let answers = |answers: Option<bool>, who: &str| match answers {
         Some(true) => format!("{who} answers"),
         Some(false) => format!("{who} does not answer"),
@@ -255,7 +260,6 @@ fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure>
         shell.json(report)?;
         return Ok(exit);
     }
-    let time = |at: Timestamp| at.to_rfc3339().unwrap_or_default();
     match report.device {
         Some(device) => shell.line(format_args!("device {device}"))?,
         None => shell.line("this device has not joined a cloud")?,

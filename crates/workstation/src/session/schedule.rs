@@ -44,6 +44,12 @@ impl Session {
         Some(Job::Refresh { prt })
     }
 
+    /// Somebody waits: wires that were silent are tried again at once.
+    pub fn hurry(&mut self) {
+        self.cloud = Connection::Online;
+        self.domain = Connection::Online;
+    }
+
     /// When to ask [`Session::due`] again.
     pub fn next_look(&self, now: Timestamp) -> Timestamp {
         let wire = |connection| match connection {

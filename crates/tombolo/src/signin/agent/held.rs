@@ -23,6 +23,8 @@ pub(super) struct Held {
     pub(super) cache: CacheName,
     /// What has changed is not on the disk yet.
     is_unwritten: bool,
+    /// Somebody waits for a refresh that is not due.
+    is_wanted: bool,
     /// Its credential cache was there once; if it is gone, somebody removed it.
     has_cache: bool,
     last: Option<String>,
@@ -74,14 +76,19 @@ impl Sessions {
             settings,
             cache,
             is_unwritten: false,
+            is_wanted: false,
             last: None,
         });
         drop(held);
-        self.look();
+        self.changed.notify_all();
     }
 
-    /// Wakes the worker.
+    /// Asks the cloud and the domain at once, for all sessions.
     pub(super) fn look(&self) {
+        for held in self.held().iter_mut() {
+            held.session.hurry();
+            held.is_wanted = true;
+        }
         self.changed.notify_all();
     }
 
@@ -100,9 +107,9 @@ impl Sessions {
     /// Does what is due, and waits for more, as long as the process lives.
     pub(super) fn work(&self, state: &State, shell: &Shell) -> ! {
         loop {
-            let held = self.held();
+            let mut held = self.held();
             let now = SystemClock.now();
-            if let Some((number, job, settings)) = due(&held, now) {
+            if let Some((number, job, settings)) = due(&mut held, now) {
                 drop(held);
                 // Nobody waits for the sessions while the wires are slow.
                 let done = run(job, &settings);
@@ -205,9 +212,11 @@ impl Held {
     }
 }
 
-fn due(held: &[Held], now: Timestamp) -> Option<(u64, Job, Settings)> {
-    held.iter().find_map(|held| {
-        let job = held.session.due(now)?;
+fn due(all: &mut [Held], now: Timestamp) -> Option<(u64, Job, Settings)> {
+    all.iter_mut().find_map(|held| {
+        let wanted = std::mem::take(&mut held.is_wanted);
+        let wanted = wanted.then(|| held.session.refresh_now()).flatten();
+        let job = wanted.or_else(|| held.session.due(now))?;
         Some((held.number, job, held.settings.clone()))
     })
 }

@@ -34,7 +34,7 @@ Examples:
   tombolo agent                     in the foreground, as a service manager wants it
   tombolo agent &                   beside a shell
   tombolo status                    what it holds, until when, and what works now
-  tombolo agent --look              have the running agent look at once
+  tombolo agent --look              have the running agent ask the cloud and the domain at once
 
 Exit codes:
   0  asked to look, and it does
@@ -48,7 +48,7 @@ pub(crate) struct Command {
     #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
     state: Option<PathBuf>,
 
-    /// Have the running agent look at what is due at once
+    /// Have the running agent ask the cloud and the domain at once, without waiting until that is due
     #[arg(long)]
     look: bool,
 }
