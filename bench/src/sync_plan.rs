@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use keycred::{Draft, KeySource, KeyUsage};
 use sync::connector::{
-    Account, Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, Permission,
-    SchemaProbe, Sink, Source, StagedObject, Target, Value, ValueWrite, Values, WriteError,
+    Account, Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, ObjectTarget,
+    ObjectWrite, Permission, SchemaProbe, Sink, Source, StagedObject, Target, Value, ValueWrite,
+    Values, WriteError,
 };
 use sync::plan::{Coverage, Preflight, make};
 use sync::rules::RuleSet;
@@ -364,6 +365,12 @@ impl Synthetic {
             url: "synthetic".to_owned(),
             why: why.to_string(),
         }
+    }
+}
+
+impl ObjectTarget for Synthetic {
+    fn put(&mut self, _: &ObjectWrite) -> Result<(), WriteError> {
+        Ok(())
     }
 }
 

@@ -75,7 +75,7 @@ pub type Attributes = BTreeMap<String, Values>;
 pub struct StagedObject {
     /// Its lasting name.
     pub anchor: Anchor,
-    /// Its kind, `user` for all that the shipped rules move.
+    /// Its kind: `user`, `computer`, `device`, `kerberosServer`.
     pub kind: String,
     /// The name that people know it by: a distinguished name, or a user principal name.
     pub name: String,
@@ -90,6 +90,8 @@ pub enum Change {
     Upsert(StagedObject),
     /// The object is gone.
     Delete(Anchor),
+    /// All objects of this kind have been given in this import; any other that was known is gone.
+    Whole(String),
 }
 
 /// Where an import ended, in the connected system's own words.
@@ -102,8 +104,42 @@ pub struct Cursor(pub String);
 pub struct ImportRequest<'a> {
     /// Only what changed after this point; everything where it is `None`.
     pub since: Option<&'a Cursor>,
-    /// The attributes that the rules read.
-    pub attributes: &'a [String],
+    /// The attributes that the rules read, for each kind of object that they want.
+    pub kinds: &'a Kinds,
+}
+
+/// Kinds of objects, and the attributes that are wanted of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kinds(pub BTreeMap<String, BTreeSet<String>>);
+
+impl Kinds {
+    /// Whether objects of this kind are wanted.
+    pub fn has(&self, kind: &str) -> bool {
+        self.0.contains_key(kind)
+    }
+
+    /// Whether an attribute of a kind is wanted.
+    pub fn wants(&self, kind: &str, attribute: &str) -> bool {
+        self.0
+            .get(kind)
+            .is_some_and(|attributes| attributes.contains(attribute))
+    }
+
+    /// The attributes of all kinds.
+    pub fn attributes(&self) -> BTreeSet<&str> {
+        self.0.values().flatten().map(String::as_str).collect()
+    }
+}
+
+/// All of it in one line, to notice when the rules want something else.
+impl fmt::Display for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, attributes) in &self.0 {
+            let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+            write!(f, "{kind}:{};", attributes.join(","))?;
+        }
+        Ok(())
+    }
 }
 
 /// The engine does not want more; it knows why.
@@ -127,6 +163,23 @@ pub trait Source {
 
     /// Its address, for receipts and messages.
     fn url(&self) -> String;
+}
+
+/// A cloud that takes objects of the ground: devices and Kerberos server objects.
+pub trait ObjectTarget: Source {
+    /// Makes an object be as it is said, or be gone. Saying it twice does no harm.
+    fn put(&mut self, write: &ObjectWrite) -> Result<(), WriteError>;
+}
+
+/// An object as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectWrite {
+    /// What it is.
+    pub kind: String,
+    /// Its lasting name there.
+    pub anchor: Anchor,
+    /// All that it should have; `None` where it should be gone.
+    pub attributes: Option<Attributes>,
 }
 
 /// A directory that can be written to.
@@ -272,6 +325,8 @@ pub enum WriteErrorClass {
     AlreadySo,
     /// Busy, unavailable, or out of time: the next cycle tries again.
     Retry,
+    /// A property that is set once has another value already.
+    Immutable,
     /// Anything else; trying again will not help.
     Permanent,
 }

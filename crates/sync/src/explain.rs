@@ -8,7 +8,7 @@ use crate::Error;
 use crate::connector::{Anchor, Connector, Value};
 use crate::keys::About;
 use crate::mend::Reason;
-use crate::plan::{ObjectPlan, Preflight, person_plans, why_waiting};
+use crate::plan::{ObjectExport, ObjectPlan, Preflight, person_plans, why_waiting};
 use crate::rules::RuleSet;
 use crate::schema::{Space, Syntax};
 use crate::store::{AttemptRow, ObjectRow, State};
@@ -24,6 +24,9 @@ pub struct Explanation {
     pub values: Vec<Lineage>,
     /// What the rules make of them, value by value.
     pub plan: Vec<ObjectPlan>,
+    /// What becomes of its object in the cloud, where rules carry it there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ObjectExport>,
     /// Why the last cycle did not write it, where the directory would have refused.
     pub blocked: Option<Reason>,
     /// Writes that failed.
@@ -76,6 +79,7 @@ pub fn explain(state: &State, rules: &RuleSet, who: &str) -> Result<Explanation,
         objects: Vec::new(),
         values: Vec::new(),
         plan: Vec::new(),
+        exports: Vec::new(),
         blocked: None,
         failures: Vec::new(),
         receipts: Vec::new(),
@@ -94,7 +98,8 @@ pub fn explain(state: &State, rules: &RuleSet, who: &str) -> Result<Explanation,
                 from: from.map_or_else(String::new, |o| format!("{} {}", o.connector, o.name)),
             });
         }
-        explanation.plan = person_plans(state, rules, &Preflight::default(), &row)?;
+        (explanation.plan, explanation.exports) =
+            person_plans(state, rules, &Preflight::default(), &row)?;
     }
     if let Some(object) = objects
         .iter()

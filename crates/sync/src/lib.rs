@@ -35,6 +35,7 @@
 //!
 //! Deliberately absent: a clock, a schedule, files other than the state, and any use of what a key is for.
 
+mod certificates;
 pub mod connector;
 mod engine;
 mod error;

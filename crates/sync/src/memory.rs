@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use types::{Guid, Sid};
 
 use crate::connector::{
-    Account, Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, Permission,
+    Account, Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, ObjectTarget,
+    ObjectWrite, Permission,
     SchemaProbe, Sink, Source, StagedObject, Target, Value, ValueWrite, Values, WriteError,
     WriteErrorClass,
 };
@@ -86,11 +87,13 @@ impl Table {
             .map(|(_, anchor)| anchor)
         {
             match self.object(anchor) {
+                Some(object) if !request.kinds.has(&object.kind) => {}
                 Some(object) => {
                     let mut object = object.clone();
+                    let kind = object.kind.clone();
                     object
                         .attributes
-                        .retain(|name, _| request.attributes.contains(name));
+                        .retain(|name, _| request.kinds.wants(&kind, name));
                     sink(Change::Upsert(object))?;
                 }
                 None if request.since.is_some() => sink(Change::Delete(anchor.clone()))?,
@@ -161,6 +164,29 @@ impl MemoryCloud {
         });
     }
 
+    /// An object that was carried here, by its anchor.
+    pub fn object(&self, anchor: &str) -> Option<Attributes> {
+        let table = lock(&self.0);
+        let object = table.object(&Anchor::new(anchor));
+        object.map(|object| object.attributes.clone())
+    }
+
+    /// An object is gone without the sync.
+    pub fn remove_object(&self, anchor: &str) {
+        lock(&self.0).put(Anchor::new(anchor), None);
+    }
+
+    /// Another sync brings an object.
+    pub fn plant_object(&self, kind: &str, anchor: &str, attributes: Attributes) {
+        let object = StagedObject {
+            anchor: Anchor::new(anchor),
+            kind: kind.to_owned(),
+            name: anchor.to_owned(),
+            attributes,
+        };
+        lock(&self.0).put(Anchor::new(anchor), Some(object));
+    }
+
     /// Removes a user.
     pub fn remove_user(&self, upn: &str) {
         lock(&self.0).put(Anchor::new(upn), None);
@@ -189,6 +215,39 @@ impl Source for MemoryCloud {
 
     fn url(&self) -> String {
         "memory:cloud".to_owned()
+    }
+}
+
+impl ObjectTarget for MemoryCloud {
+    fn put(&mut self, write: &ObjectWrite) -> Result<(), WriteError> {
+        let refused = |class, code, message: &str| {
+            Err(WriteError {
+                class,
+                code: Some(code),
+                message: message.to_owned(),
+            })
+        };
+        let mut table = lock(&self.0);
+        let known = table.object(&write.anchor).cloned();
+        let Some(attributes) = &write.attributes else {
+            if known.is_none() {
+                return refused(WriteErrorClass::Gone, 404, "no such object");
+            }
+            table.put(write.anchor.clone(), None);
+            return Ok(());
+        };
+        let sid = "onPremisesSecurityIdentifier";
+        if known.is_some_and(|known| known.attributes.get(sid) != attributes.get(sid)) {
+            return refused(WriteErrorClass::Immutable, 409, "the SID is set once");
+        }
+        let object = StagedObject {
+            anchor: write.anchor.clone(),
+            kind: write.kind.clone(),
+            name: write.anchor.to_string(),
+            attributes: attributes.clone(),
+        };
+        table.put(write.anchor.clone(), Some(object));
+        Ok(())
     }
 }
 
@@ -241,6 +300,57 @@ impl MemoryDirectory {
         inner.names.insert(account.to_owned(), anchor.clone());
         inner.table.put(anchor, Some(object));
         guid
+    }
+
+    /// Adds a computer without a certificate.
+    pub fn add_computer(&self, account: &str) -> Guid {
+        let guid = self.add_user(account);
+        let name = account.trim_end_matches('$').to_owned();
+        self.with(account, |inner, anchor| {
+            let object = inner.table.object(anchor).cloned();
+            if let Some(mut object) = object {
+                let dn = format!("CN={name},OU=Workstations,{DOMAIN}");
+                object.kind = "computer".to_owned();
+                object.attributes.extend([
+                    ("cn".to_owned(), one(&name)),
+                    ("distinguishedName".to_owned(), one(&dn)),
+                    ("userAccountControl".to_owned(), one("4096")),
+                ]);
+                object.name = dn;
+                inner.table.put(anchor.clone(), Some(object));
+            }
+        });
+        guid
+    }
+
+    /// Adds the account of a read-only domain controller's key.
+    pub fn add_kerberos_server(&self, name: &str, number: u16, version: u16) {
+        let account = format!("krbtgt_{number}");
+        self.add_user(&account);
+        self.with(&account, |inner, anchor| {
+            let object = inner.table.object(anchor).cloned();
+            if let Some(mut object) = object {
+                object.kind = "kerberosServer".to_owned();
+                let dn = format!("CN={name},CN=Users,{DOMAIN}");
+                object.attributes.extend([
+                    ("cn".to_owned(), one(name)),
+                    ("distinguishedName".to_owned(), one(&dn)),
+                    ("msDS-SecondaryKrbTgtNumber".to_owned(), one(number.to_string())),
+                    ("msDS-KeyVersionNumber".to_owned(), one(version.to_string())),
+                ]);
+                object.name = dn;
+                inner.table.put(anchor.clone(), Some(object));
+            }
+        });
+    }
+
+    /// Gives an object values of an attribute in the place of all others.
+    pub fn set(&self, account: &str, attribute: &str, values: Values) {
+        self.with(account, |inner, anchor| {
+            inner.table.change(anchor, |a| {
+                a.insert(attribute.to_owned(), values);
+            });
+        });
     }
 
     fn with(&self, account: &str, change: impl FnOnce(&mut Inner, &Anchor)) {
@@ -415,16 +525,14 @@ impl Source for MemoryDirectory {
         sink: &mut Sink<'_>,
     ) -> Result<Cursor, ConnectorError> {
         let inner = lock(&self.0);
-        let attributes: Vec<String> = request
-            .attributes
-            .iter()
-            .filter(|name| !inner.schema_lacks.contains(*name))
-            .cloned()
-            .collect();
+        let mut kinds = request.kinds.clone();
+        for attributes in kinds.0.values_mut() {
+            attributes.retain(|name| !inner.schema_lacks.contains(name));
+        }
         inner.table.import(
             ImportRequest {
                 since: request.since,
-                attributes: &attributes,
+                kinds: &kinds,
             },
             sink,
         )

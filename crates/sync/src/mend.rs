@@ -25,6 +25,10 @@ pub enum Reason {
     Unavailable,
     /// The object was changed since the plan was made.
     Changed,
+    /// The SID or account name of the object is set in the cloud, and never changes.
+    Immutable,
+    /// The cloud refused; the message says why.
+    CloudRefused,
     /// Something else; the message has it.
     Other,
 }
@@ -38,6 +42,8 @@ impl fmt::Display for Reason {
             Self::ObjectGone => "the object is gone",
             Self::Unavailable => "the directory is busy or out of reach",
             Self::Changed => "the object was changed since the plan was made",
+            Self::Immutable => "its SID or account name is set in the cloud and never changes",
+            Self::CloudRefused => "the cloud refused",
             Self::Other => "the directory refused",
         })
     }
@@ -53,7 +59,17 @@ impl Reason {
             WriteErrorClass::Schema => Self::SchemaTooOld,
             WriteErrorClass::Retry => Self::Unavailable,
             WriteErrorClass::AlreadySo => Self::Changed,
+            WriteErrorClass::Immutable => Self::Immutable,
             WriteErrorClass::Permanent => Self::Other,
+        }
+    }
+
+    /// The same of a write to the cloud.
+    pub fn of_cloud(error: &WriteError) -> Self {
+        match error.class {
+            WriteErrorClass::Immutable => Self::Immutable,
+            WriteErrorClass::Retry => Self::Unavailable,
+            _ => Self::CloudRefused,
         }
     }
 }
@@ -91,6 +107,12 @@ impl Mend {
             Reason::NoRight => Some(Self::no_right(attribute, account)),
             Reason::ProtectedByAdminSdHolder => Some(Self::protected(attribute, account)),
             Reason::SchemaTooOld => Some(Self::schema(attribute)),
+            Reason::Immutable => Some(Self {
+                reason,
+                advice: "if it is another object now, remove the old one in the cloud; the next cycle brings the new one"
+                    .to_owned(),
+                lines: Vec::new(),
+            }),
             _ => None,
         }
     }

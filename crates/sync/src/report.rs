@@ -5,7 +5,7 @@ use types::Timestamp;
 
 use crate::connector::Anchor;
 use crate::mend::{Mend, Reason};
-use crate::plan::Plan;
+use crate::plan::{ExportAction, Plan};
 
 /// What an import brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,12 @@ pub struct ApplyReport {
     pub removed: u64,
     /// Of these, seen by the import afterwards.
     pub confirmed: u64,
+    /// Objects that were made or changed in the cloud.
+    #[serde(default)]
+    pub exported: u64,
+    /// Objects that were deleted there.
+    #[serde(default)]
+    pub withdrawn: u64,
     /// Objects that were refused.
     pub refused: u64,
     /// How refusals can be mended, once for each reason.
@@ -193,6 +199,18 @@ impl CycleReport {
                 }),
                 _ => None,
             });
-        blocked.chain(refused).collect()
+        let exports = self.plan.exports.iter().filter_map(|export| {
+            let ExportAction::Blocked { reason } = export.action else {
+                return None;
+            };
+            Some(Refusal {
+                name: &export.name,
+                attribute: &export.kind,
+                reason,
+                message: None,
+                mend: mend(reason),
+            })
+        });
+        blocked.chain(exports).chain(refused).collect()
     }
 }

@@ -164,10 +164,26 @@ fn what_is_wrong_is_said() {
     check(
         provision,
         &[
-            "makes no directory objects",
-            "never written",
+            "carry other objects",
             "ride on inbound joins",
         ],
+    );
+    let provision = provision.replace("cloud", "ad");
+    check(&provision, &["makes no directory objects"]);
+    let device = "[[rule]]\nid='o'\ndirection='outbound'\nconnector='cloud'\nfrom='device'\nto='device'\nlink='provision'\nprecedence=1\n";
+    let flow = "[[rule.flow]]\nto='displayName'\nfrom='displayName'\n";
+    check(&format!("{device}{flow}"), &["write anchor"]);
+    check(
+        &format!("{device}anchor='deviceId'\n{flow}"),
+        &["no flow fills 'deviceId'"],
+    );
+    check(
+        &format!("{device}anchor='displayName'\n{flow}").replace("provision", "join"),
+        &["write link = \"provision\""],
+    );
+    check(
+        &with("precedence = 130", "precedence = 130\nanchor = 'deviceId'"),
+        &["for outbound rules into the cloud"],
     );
     // Everything that is wrong is told at once.
     check(
@@ -196,11 +212,7 @@ fn a_declared_attribute_is_known() {
         with("from = \"displayName\"", "from = \"colour\"")
     );
     let rules = read(&text).unwrap();
-    assert!(
-        rules
-            .attributes(Connector::Cloud)
-            .contains(&"colour".to_owned())
-    );
+    assert!(rules.kinds(Connector::Cloud).wants("user", "colour"));
 }
 
 #[test]
@@ -213,7 +225,13 @@ fn the_shipped_pair_is_as_documented() {
             "in-ad-user",
             "in-cloud-user",
             "in-cloud-user-ngckey",
-            "out-ad-user-ngckey"
+            "in-ad-computer",
+            "in-cloud-device",
+            "in-ad-kerberos-server",
+            "in-cloud-kerberos-server",
+            "out-ad-user-ngckey",
+            "out-cloud-device",
+            "out-cloud-kerberos-server",
         ]
     );
     let inbound = rules.rule("in-cloud-user-ngckey").unwrap();
@@ -232,8 +250,10 @@ fn the_shipped_pair_is_as_documented() {
         "sourceAnchor ISNOTNULL"
     );
     assert_eq!(outbound.flows.first().unwrap().owns, Owns::SourceCloud);
+    let kinds = rules.kinds(Connector::Ad);
+    let user: Vec<&str> = kinds.0["user"].iter().map(String::as_str).collect();
     assert_eq!(
-        rules.attributes(Connector::Ad),
+        user,
         [
             "mS-DS-ConsistencyGuid",
             "msDS-KeyCredentialLink",
@@ -242,6 +262,8 @@ fn the_shipped_pair_is_as_documented() {
             "sAMAccountName"
         ]
     );
+    let kinds: Vec<&str> = kinds.0.keys().map(String::as_str).collect();
+    assert_eq!(kinds, ["computer", "kerberosServer", "user"]);
 }
 
 #[test]

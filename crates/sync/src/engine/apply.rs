@@ -49,6 +49,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<ApplyReport, Error> {
         let mut report = ApplyReport::default();
+        self.export(plan, today, cycle, &mut report, now)?;
         let today = today.map(by_place);
         let mut objects = Vec::new();
         for object in plan.objects.iter().filter(|object| object.has_writes()) {
@@ -86,6 +87,8 @@ impl Engine {
                 }
                 Err(other) => return Err(other),
             }
+        } else if report.exported > 0 || report.withdrawn > 0 {
+            self.settle_written(self.moment(now))?;
         }
         Ok(report)
     }

@@ -6,10 +6,12 @@ use types::Timestamp;
 
 use super::{Engine, Step, of};
 use crate::Error;
-use crate::connector::{Change, Connector, ConnectorError, Cursor, ImportRequest, Stop};
+use crate::connector::{
+    Change, Connector, ConnectorError, Cursor, ImportRequest, Kinds, Stop,
+};
 use crate::report::ImportCount;
 use crate::rules::Guard;
-use crate::store::State;
+use crate::store::{ObjectRow, State};
 
 impl Engine {
     /// Imports what changed; everything where that is asked for, or where the connected system wants it.
@@ -20,20 +22,20 @@ impl Engine {
         now: Timestamp,
     ) -> Result<ImportCount, Error> {
         self.step(Step::Importing(connector))?;
-        let attributes = self.rules.attributes(connector);
-        let asked = attributes.join(",");
+        let kinds = self.rules.kinds(connector);
+        let asked = kinds.to_string();
         let mark = self.state.import_mark(connector)?;
         // Other attributes than last time: what is unchanged there is not what is known here.
         let since = mark
             .filter(|mark| !full && mark.attributes == asked)
             .map(|mark| mark.cursor);
-        let count = match self.read(connector, since.as_ref(), &attributes, &asked, now) {
+        let count = match self.read(connector, since.as_ref(), &kinds, &asked, now) {
             Err(Error::Connector {
                 source: ConnectorError::ResyncRequired(who, why),
                 ..
             }) if since.is_some() => {
                 tracing::warn!(%connector, %who, %why, "the cursor is not valid any more: importing everything");
-                self.read(connector, None, &attributes, &asked, now)?
+                self.read(connector, None, &kinds, &asked, now)?
             }
             other => other?,
         };
@@ -45,7 +47,7 @@ impl Engine {
         &mut self,
         connector: Connector,
         since: Option<&Cursor>,
-        attributes: &[String],
+        kinds: &Kinds,
         asked: &str,
         now: Timestamp,
     ) -> Result<ImportCount, Error> {
@@ -65,7 +67,7 @@ impl Engine {
             Connector::Ad => self.directory.as_mut(),
             Connector::Cloud => self.cloud.as_mut(),
         };
-        let request = ImportRequest { since, attributes };
+        let request = ImportRequest { since, kinds };
         let cursor = source.import(request, &mut |change| {
             stager.take(change)?;
             let seen = stager.count.seen;
@@ -115,17 +117,30 @@ impl Stager<'_> {
                 staged.attributes.retain(|_, values| !values.is_empty());
                 let (id, changed) = self.state.stage(self.connector, &staged)?;
                 self.count.changed = self.count.changed.saturating_add(u64::from(changed));
-                if self.count.full {
-                    self.seen.insert(id);
-                }
+                self.seen.insert(id);
             }
             Change::Delete(anchor) => {
                 if let Some(object) = self.state.object(self.connector, &anchor)? {
-                    self.state.unstage(&object)?;
-                    self.count.deleted = self.count.deleted.saturating_add(1);
+                    self.forget(&object)?;
+                }
+            }
+            Change::Whole(kind) => {
+                self.count.seen = self.count.seen.saturating_sub(1);
+                let known = self.state.object_ids_of(self.connector, &kind)?;
+                let gone: Vec<i64> = known.difference(&self.seen).copied().collect();
+                for id in gone {
+                    if let Some(object) = self.state.object_by_id(id)? {
+                        self.forget(&object)?;
+                    }
                 }
             }
         }
+        Ok(())
+    }
+
+    fn forget(&mut self, object: &ObjectRow) -> Result<(), Error> {
+        self.state.unstage(object)?;
+        self.count.deleted = self.count.deleted.saturating_add(1);
         Ok(())
     }
 
@@ -148,8 +163,7 @@ impl Stager<'_> {
         }
         for id in missing {
             if let Some(object) = self.state.object_by_id(id)? {
-                self.state.unstage(&object)?;
-                self.count.deleted = self.count.deleted.saturating_add(1);
+                self.forget(&object)?;
             }
         }
         Ok(())

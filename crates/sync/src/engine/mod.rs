@@ -8,6 +8,7 @@
 
 mod apply;
 mod confirm;
+mod export;
 mod import;
 pub(crate) mod synchronise;
 
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use types::{Clock, Timestamp};
 
 use crate::Error;
-use crate::connector::{Account, Anchor, Connector, ConnectorError, SchemaProbe, Source, Target};
+use crate::connector::{
+    Account, Anchor, Connector, ConnectorError, ObjectTarget, SchemaProbe, Target,
+};
 use crate::plan::{Coverage, Plan, Preflight, make_again, make_and_settle};
 use crate::report::{ApplyReport, CycleReport, ImportCount, Outcome, OutcomeState, SyncCount};
 use crate::rules::RuleSet;
@@ -85,7 +88,7 @@ pub type Observer = Box<dyn FnMut(Step<'_>) -> ControlFlow<()> + Send>;
 pub struct Engine {
     state: State,
     rules: RuleSet,
-    cloud: Box<dyn Source + Send>,
+    cloud: Box<dyn ObjectTarget + Send>,
     directory: Box<dyn Target + Send>,
     options: Options,
     observer: Observer,
@@ -107,7 +110,7 @@ impl Engine {
     pub fn new(
         state: State,
         rules: RuleSet,
-        cloud: Box<dyn Source + Send>,
+        cloud: Box<dyn ObjectTarget + Send>,
         directory: Box<dyn Target + Send>,
         options: Options,
     ) -> Self {
@@ -249,7 +252,12 @@ impl Engine {
         let cycle = self.state.begin_cycle(now)?;
         // What an interrupted cycle left behind is accounted for first, so that nothing has two receipts.
         let ad = self.import(Connector::Ad, false, now)?;
-        let recovered = self.account_for_writes(now)?;
+        let mut recovered = self.account_for_writes(now)?;
+        let mut cloud = ImportCount::default();
+        if !plan.exports.is_empty() {
+            cloud = self.import(Connector::Cloud, false, now)?;
+            recovered = recovered.saturating_add(self.confirm_exports(None, now)?);
+        }
         let preflight = Preflight {
             account: self.account.clone(),
             accept_deletes: self.options.accept_deletes,
@@ -273,7 +281,7 @@ impl Engine {
             cycle,
             started: now,
             ad,
-            cloud: ImportCount::default(),
+            cloud,
             sync: SyncCount::default(),
             plan,
             apply,
@@ -325,6 +333,7 @@ impl Engine {
         }
         let cloud = self.import(Connector::Cloud, self.options.full, now)?;
         let recovered = self.account_for_writes(now)?;
+        let recovered = recovered.saturating_add(self.confirm_exports(None, now)?);
         let sync = synchronise::synchronise(&self.state, &self.rules)?;
         self.step(Step::Synchronised(sync))?;
         Ok(Refreshed {
@@ -356,12 +365,9 @@ impl Engine {
             (plan, settled) = make_and_settle(&self.state, &self.rules, &preflight, coverage, now)?;
         }
         self.settle_persons(settled)?;
-        let writes = plan
-            .objects
-            .iter()
-            .filter(|object| object.has_writes())
-            .count();
-        self.step(Step::Planned(writes))?;
+        let objects = plan.objects.iter().filter(|object| object.has_writes());
+        let exports = plan.exports.iter().filter(|export| export.is_write());
+        self.step(Step::Planned(objects.count() + exports.count()))?;
         Ok(plan)
     }
 

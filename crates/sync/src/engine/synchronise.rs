@@ -164,6 +164,7 @@ impl Worker<'_> {
             rules.any(|rule| {
                 rule.enabled
                     && rule.link == Link::Provision
+                    && rule.to == person.kind
                     && rule.scope.admits(attributes).is_ok()
             })
         });

@@ -3,7 +3,7 @@
 use cloud_api::DeltaUser;
 use keycred::SearchableDeviceKey;
 
-use crate::connector::{Anchor, Attributes, StagedObject, Value};
+use crate::connector::{Anchor, Attributes, Kinds, StagedObject, Value};
 
 /// The user's lasting name.
 pub(super) fn anchor(user: &DeltaUser) -> Anchor {
@@ -11,7 +11,7 @@ pub(super) fn anchor(user: &DeltaUser) -> Anchor {
 }
 
 /// The user with the attributes that are asked for.
-pub(super) fn staged(user: DeltaUser, asked: &[String]) -> StagedObject {
+pub(super) fn staged(user: DeltaUser, asked: &Kinds) -> StagedObject {
     let anchor = anchor(&user);
     let name = user
         .user_principal_name
@@ -20,7 +20,7 @@ pub(super) fn staged(user: DeltaUser, asked: &[String]) -> StagedObject {
     let mut attributes = Attributes::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value
-            && asked.iter().any(|wanted| wanted == name)
+            && asked.wants("user", name)
         {
             attributes.entry(name.to_owned()).or_default().insert(value);
         }
@@ -72,9 +72,9 @@ mod tests {
                 "customKeyInformation":"AQEAAAAAAAAAAAAAAAAA"}]}"#,
         )
         .unwrap();
-        let asked: Vec<String> = ["cloudMastered", "sourceAnchor", "searchableDeviceKey"]
-            .map(str::to_owned)
-            .to_vec();
+        let names = ["cloudMastered", "sourceAnchor", "searchableDeviceKey"];
+        let names = names.map(str::to_owned).into();
+        let asked = Kinds([("user".to_owned(), names)].into());
         let staged = staged(user, &asked);
         assert_eq!(staged.name, "testuser@corp.contoso.com");
         assert_eq!(staged.attributes.len(), 3);

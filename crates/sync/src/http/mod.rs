@@ -1,4 +1,5 @@
-//! The cloud over HTTPS: a [`Source`] that follows the feed of device keys (`cloud-api`).
+//! The cloud over HTTPS: a [`Source`] that follows the feed of device keys and lists what was brought from the ground, and
+//! an [`ObjectTarget`] for that (`cloud-api`).
 //!
 //! Only the origin that was configured is ever asked: of a link in a page, path and query are used and the host is
 //! not. TLS trusts the given roots and nothing else; plain HTTP is for loopback.
@@ -6,6 +7,7 @@
 //! Deliberately absent: waiting for a busy server. The next cycle asks again.
 
 mod convert;
+mod ground;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use cloud_api::devicekeys::{DeltaPage, request_target};
 use cloud_api::error::{ErrorBody, ErrorCode};
 use cloud_api::paths;
 use rustls_pki_types::CertificateDer;
+use serde::de::DeserializeOwned;
 use types::Secret;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -95,7 +98,18 @@ impl HttpCloud {
         }
     }
 
-    fn page(&self, target: &str) -> Result<DeltaPage, ConnectorError> {
+    fn page<T: DeserializeOwned>(&self, target: &str) -> Result<T, ConnectorError> {
+        let (status, body) = self.get(target)?;
+        if status == 200 {
+            return serde_json::from_str(&body).map_err(|error| ConnectorError::Nonsense {
+                url: self.origin.clone(),
+                why: format!("a page: {error}"),
+            });
+        }
+        Err(self.refusal(status, &body))
+    }
+
+    fn get(&self, target: &str) -> Result<(u16, String), ConnectorError> {
         let request = self
             .agent
             .get(format!("{}{target}", self.origin))
@@ -108,14 +122,7 @@ impl HttpCloud {
             .with_config()
             .limit(PAGE_BYTES_MAX)
             .read_to_string();
-        let body = body.map_err(|error| self.unavailable(error))?;
-        if status == 200 {
-            return serde_json::from_str(&body).map_err(|error| ConnectorError::Nonsense {
-                url: self.origin.clone(),
-                why: format!("a page of the key feed: {error}"),
-            });
-        }
-        Err(self.refusal(status, &body))
+        Ok((status, body.map_err(|error| self.unavailable(error))?))
     }
 
     fn refusal(&self, status: u16, body: &str) -> ConnectorError {
@@ -157,22 +164,30 @@ impl Source for HttpCloud {
         request: ImportRequest<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<Cursor, ConnectorError> {
-        let mut target = request.since.map_or_else(
-            || paths::DEVICE_KEY_DELTA.to_owned(),
-            |cursor| cursor.0.clone(),
-        );
+        let (users, ground) = match request.since {
+            Some(cursor) => match cursor.0.split_once('\n') {
+                Some((users, ground)) => (users, Some(ground)),
+                None => (cursor.0.as_str(), None),
+            },
+            None => (paths::DEVICE_KEY_DELTA, None),
+        };
+        let ground = self.import_ground(ground, request.kinds, sink)?;
+        let mut target = users.to_owned();
         for _ in 0..PAGES_MAX {
-            let page = self.page(&target)?;
+            let page: DeltaPage = self.page(&target)?;
             for user in page.value {
                 sink(match user.is_removed() {
                     // A user that is gone from a full enumeration was never there.
                     true => Change::Delete(convert::anchor(&user)),
-                    false => Change::Upsert(convert::staged(user, request.attributes)),
+                    false => Change::Upsert(convert::staged(user, request.kinds)),
                 })?;
             }
             match (page.next_link, page.delta_link) {
                 (Some(next), _) => target = self.target(&next)?,
-                (None, Some(delta)) => return Ok(Cursor(self.target(&delta)?)),
+                (None, Some(delta)) => {
+                    let delta = self.target(&delta)?;
+                    return Ok(Cursor(format!("{delta}\n{ground}")));
+                }
                 (None, None) => break,
             }
         }

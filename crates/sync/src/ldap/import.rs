@@ -7,13 +7,32 @@ use super::connection::{Connection, Query};
 use super::cursor::UsnCursor;
 use super::entry::{Entry, kept};
 use crate::connector::{
-    Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, Sink, StagedObject,
+    Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, Kinds, Sink, StagedObject,
 };
 
 /// Users, as AD means them: computers are users too and are left out.
 const USERS: &str = "(&(objectClass=user)(!(objectClass=computer)))";
+/// The same with computers.
+const USERS_AND_COMPUTERS: &str = "(objectClass=user)";
+/// What the account of a read-only domain controller's key has, and nothing else (MS-ADTS 2.2.16).
+const KEY_NUMBER: &str = "msDS-SecondaryKrbTgtNumber";
 
-/// Reads all users, or those that changed.
+/// The kind of an object. A filter could not ask for it: where an attribute may not be read, its absence cannot be either.
+fn kind(entry: &Entry, kinds: &Kinds) -> &'static str {
+    let classes = entry.values("objectClass");
+    if classes
+        .iter()
+        .any(|class| class.eq_ignore_ascii_case(b"computer"))
+    {
+        "computer"
+    } else if kinds.has("kerberosServer") && !entry.values(KEY_NUMBER).is_empty() {
+        "kerberosServer"
+    } else {
+        "user"
+    }
+}
+
+/// Reads all objects of the wanted kinds, or those that changed.
 pub(super) fn import(
     connection: &mut Connection,
     base_dn: Option<&str>,
@@ -29,17 +48,22 @@ pub(super) fn import(
             url: connection.url().to_owned(),
             why: format!("the base: {error}"),
         })?;
-    let mut attributes: Vec<&str> = request.attributes.iter().map(String::as_str).collect();
-    attributes.extend(["objectGUID", "isDeleted"]);
+    let mut attributes = request.kinds.attributes();
+    attributes.extend(["objectGUID", "isDeleted", "objectClass"]);
+    let attributes: Vec<&str> = attributes.into_iter().collect();
+    let objects = match request.kinds.has("computer") {
+        true => USERS_AND_COMPUTERS,
+        false => USERS,
+    };
     let Some(cursor) = request.since else {
         let query = Query {
             base: &base,
             scope: Scope::Subtree,
-            filter: USERS,
+            filter: objects,
             attributes: &attributes,
             deleted: false,
         };
-        read(connection, query, &within, request.attributes, sink)?;
+        read(connection, query, &within, request.kinds, sink)?;
         return Ok(now.into());
     };
     let resync = |why: &str| ConnectorError::ResyncRequired(base.clone(), why.to_owned());
@@ -58,7 +82,7 @@ pub(super) fn import(
         // From the domain's root, so that what was moved out of the base, or deleted, is seen too.
         let first = since.usn.saturating_add(1);
         let filter =
-            format!("(&(uSNChanged>={first})(|{USERS}(&(isDeleted=TRUE)(objectClass=user))))");
+            format!("(&(uSNChanged>={first})(|{objects}(&(isDeleted=TRUE)(objectClass=user))))");
         let query = Query {
             base: &root.domain,
             scope: Scope::Subtree,
@@ -66,7 +90,7 @@ pub(super) fn import(
             attributes: &attributes,
             deleted: true,
         };
-        read(connection, query, &within, request.attributes, sink)?;
+        read(connection, query, &within, request.kinds, sink)?;
     }
     Ok(now.into())
 }
@@ -97,9 +121,10 @@ fn read(
     connection: &mut Connection,
     query: Query<'_>,
     within: &Dn,
-    attributes: &[String],
+    kinds: &Kinds,
     sink: &mut Sink<'_>,
 ) -> Result<(), ConnectorError> {
+    let attributes = kinds.attributes();
     let url = connection.url().to_owned();
     let mut ranged: Vec<Entry> = Vec::new();
     connection.search(query, &mut |entry| {
@@ -110,14 +135,14 @@ fn read(
             ranged.push(entry);
             return Ok(());
         }
-        give(entry, within, attributes, &url, sink)
+        give(entry, within, kinds, &url, sink)
     })?;
     // Objects with more values than fit one answer are finished one by one, outside of the search.
     for mut entry in ranged {
-        for name in attributes {
+        for name in &attributes {
             finish_range(connection, &mut entry, name)?;
         }
-        give(entry, within, attributes, &url, sink)?;
+        give(entry, within, kinds, &url, sink)?;
     }
     Ok(())
 }
@@ -145,7 +170,7 @@ pub(super) fn finish_range(
 fn give(
     entry: Entry,
     within: &Dn,
-    attributes: &[String],
+    kinds: &Kinds,
     url: &str,
     sink: &mut Sink<'_>,
 ) -> Result<(), ConnectorError> {
@@ -171,13 +196,13 @@ fn give(
     if deleted || outside {
         return Ok(sink(Change::Delete(anchor))?);
     }
-    let values = attributes
-        .iter()
-        .map(|name| (name.clone(), entry.values(name).iter().map(kept).collect()));
+    let kind = kind(&entry, kinds);
+    let wanted = kinds.0.get(kind).into_iter().flatten();
+    let values = wanted.map(|name| (name.clone(), entry.values(name).iter().map(kept).collect()));
     let attributes: Attributes = values.collect();
     let object = StagedObject {
         anchor,
-        kind: "user".to_owned(),
+        kind: kind.to_owned(),
         name: entry.dn,
         attributes,
     };

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use types::Timestamp;
 
 use super::decide::{Decision, Person};
+use super::exports::{self, ExportAction, ObjectExport};
 use super::{
     Action, Cause, Coverage, GuardStop, ObjectPlan, PLAN_VERSION, Plan, Preflight, SleepingRule,
     Summary, Waiting,
@@ -51,6 +52,7 @@ pub(crate) fn make_and_settle(
             maker.person(person)?;
         }
     }
+    maker.nobody()?;
     let settled = std::mem::take(&mut maker.settled);
     Ok((maker.finish(coverage, now)?, settled))
 }
@@ -61,11 +63,11 @@ pub(crate) fn person_plans(
     rules: &RuleSet,
     preflight: &Preflight,
     person: &PersonRow,
-) -> Result<Vec<ObjectPlan>, Error> {
+) -> Result<(Vec<ObjectPlan>, Vec<ObjectExport>), Error> {
     let mut maker = Maker::new(state, rules, preflight);
     maker.keep_all = true;
     maker.person(person)?;
-    Ok(maker.objects)
+    Ok((maker.objects, maker.exports))
 }
 
 /// What the rules make today of the persons of a saved plan, with the guards' opinion of it.
@@ -78,12 +80,17 @@ pub(crate) fn make_again(
     saved: &Plan,
     now: Timestamp,
 ) -> Result<Plan, Error> {
-    let persons: BTreeSet<i64> = saved.objects.iter().map(|object| object.person).collect();
+    let exported = saved.exports.iter().filter_map(|export| export.person);
+    let persons = saved.objects.iter().map(|object| object.person);
+    let persons: BTreeSet<i64> = persons.chain(exported).collect();
     let mut maker = Maker::new(state, rules, preflight);
     for id in persons {
         if let Some(person) = state.person(id)? {
             maker.person(&person)?;
         }
+    }
+    if !saved.exports.is_empty() {
+        maker.nobody()?;
     }
     maker.finish(saved.coverage, now)
 }
@@ -109,6 +116,7 @@ struct Maker<'a> {
     /// Metaverse attributes, by kind, that only a disabled rule fills, and that rule.
     disabled: BTreeMap<(&'a str, &'a str), &'a str>,
     objects: Vec<ObjectPlan>,
+    exports: Vec<ObjectExport>,
     settled: Vec<i64>,
     persons: u64,
     keep_all: bool,
@@ -120,7 +128,7 @@ impl<'a> Maker<'a> {
         for rule in rules
             .rules()
             .iter()
-            .filter(|rule| rule.direction == Direction::Outbound)
+            .filter(|rule| rule.direction == Direction::Outbound && rule.connector == Connector::Ad)
         {
             for flow in &rule.flows {
                 flows
@@ -136,6 +144,7 @@ impl<'a> Maker<'a> {
             flows,
             disabled: disabled_targets(rules),
             objects: Vec::new(),
+            exports: Vec::new(),
             settled: Vec::new(),
             persons: 0,
             keep_all: false,
@@ -179,9 +188,27 @@ impl<'a> Maker<'a> {
                 self.objects.push(object);
             }
         }
+        let sides = (person.directory.as_ref(), person.cloud.as_ref());
+        let export = exports::of_person(self.state, self.rules, row, &person.attributes, sides)?;
+        if let Some(export) = export {
+            let tells = export.action != ExportAction::Unchanged;
+            in_order &= !tells;
+            if tells || self.keep_all {
+                self.exports.push(export);
+            }
+        }
         if in_order {
             self.settled.push(row.id);
         }
+        Ok(())
+    }
+
+    /// What the cloud has and nobody wants.
+    fn nobody(&mut self) -> Result<(), Error> {
+        let domain = self.preflight.account.sid.as_ref();
+        let domain = domain.and_then(types::Sid::domain);
+        let exports = exports::of_nobody(self.state, self.rules, domain.as_ref())?;
+        self.exports.extend(exports);
         Ok(())
     }
 
@@ -290,6 +317,7 @@ impl<'a> Maker<'a> {
             sleeping: self.sleeping(),
             waiting: self.waiting()?,
             objects: self.objects,
+            exports: self.exports,
             stopped: Vec::new(),
             mends: Vec::new(),
             summary: Summary {
@@ -299,6 +327,8 @@ impl<'a> Maker<'a> {
         };
         plan.objects
             .sort_by_cached_key(|o| (o.name.to_lowercase(), o.anchor.clone(), o.attribute.clone()));
+        plan.exports
+            .sort_by_cached_key(|e| (e.kind.clone(), e.name.to_lowercase(), e.anchor.clone()));
         plan.sum();
         plan.mends = mends(&plan, self.preflight);
         if !self.preflight.accept_deletes {
@@ -309,7 +339,8 @@ impl<'a> Maker<'a> {
 
     fn sleeping(&self) -> Vec<SleepingRule> {
         let causes = self.rules.rules().iter().filter_map(|rule| {
-            let outbound = rule.direction == Direction::Outbound;
+            let outbound =
+                rule.direction == Direction::Outbound && rule.connector == Connector::Ad;
             let needed = rule
                 .requires_schema
                 .iter()
@@ -397,6 +428,11 @@ fn mends(plan: &Plan, preflight: &Preflight) -> Vec<Mend> {
         .iter()
         .filter_map(|o| Some((o.blocked()?, o.attribute.as_str())))
         .collect();
+    for export in &plan.exports {
+        if let ExportAction::Blocked { reason } = export.action {
+            reasons.insert((reason, &export.kind));
+        }
+    }
     for sleeping in &plan.sleeping {
         if let Cause::SchemaLacks { lacks } = &sleeping.cause {
             reasons.insert((Reason::SchemaTooOld, lacks));
@@ -434,6 +470,27 @@ fn stops(state: &State, rules: &RuleSet, plan: &Plan) -> Result<Vec<GuardStop>, 
             stopped.push(GuardStop {
                 rule: rule.to_owned(),
                 attribute: attribute.to_owned(),
+                deletes,
+                known,
+                allowed: guard.to_string(),
+            });
+        }
+    }
+    for rule in rules.exports() {
+        let deletes = plan
+            .exports
+            .iter()
+            .filter(|export| export.rule == rule.id && export.action == ExportAction::Delete);
+        let deletes = u64::try_from(deletes.count()).unwrap_or(u64::MAX);
+        let guard = rule.max_object_deletes;
+        if guard.allows(deletes, 0) {
+            continue;
+        }
+        let known = state.count_cloud_objects(&rule.to)?;
+        if !guard.allows(deletes, known) {
+            stopped.push(GuardStop {
+                rule: rule.id.clone(),
+                attribute: rule.to.clone(),
                 deletes,
                 known,
                 allowed: guard.to_string(),

@@ -5,6 +5,7 @@
 
 mod build;
 mod decide;
+mod exports;
 mod preflight;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use types::Timestamp;
 
 pub use build::make;
 pub(crate) use build::{base, make_again, make_and_settle, person_plans, why_waiting};
+pub(crate) use exports::{digest, filled};
+pub use exports::{ExportAction, ObjectExport};
 pub use preflight::Preflight;
 
 use crate::connector::{Anchor, Value};
@@ -46,6 +49,9 @@ pub struct Plan {
     pub target: String,
     /// One entry for each object and attribute with anything to tell, by name.
     pub objects: Vec<ObjectPlan>,
+    /// Objects that are carried into the cloud, those with anything to tell, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ObjectExport>,
     /// Rules that flow nothing at all.
     pub sleeping: Vec<SleepingRule>,
     /// Cloud objects with something to give that found nobody.
@@ -224,17 +230,31 @@ pub struct Summary {
     pub dormant: u64,
     /// Values that a transform refused.
     pub refused: u64,
+    /// Objects to make in the cloud.
+    #[serde(default)]
+    pub create: u64,
+    /// Objects to change there.
+    #[serde(default)]
+    pub update: u64,
+    /// Objects to delete there.
+    #[serde(default)]
+    pub delete: u64,
 }
 
 impl Plan {
     /// Whether applying it would write anything.
     pub fn has_writes(&self) -> bool {
-        self.summary.add > 0 || self.summary.remove > 0
+        self.summary.add > 0 || self.summary.remove > 0 || self.has_exports()
+    }
+
+    /// Whether applying it would write anything to the cloud.
+    pub fn has_exports(&self) -> bool {
+        self.exports.iter().any(ObjectExport::is_write)
     }
 
     /// Whether there is nothing to do, nothing blocked, and nothing to tell.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.objects.is_empty() && self.exports.is_empty()
     }
 
     /// Reads a saved plan.
@@ -266,6 +286,18 @@ impl Plan {
                 Action::Drift => &mut summary.drift,
                 Action::Dormant { .. } => &mut summary.dormant,
                 Action::Refused => &mut summary.refused,
+            };
+            *count = count.saturating_add(1);
+        }
+        for export in &self.exports {
+            let count = match export.action {
+                ExportAction::Create => &mut summary.create,
+                ExportAction::Update => &mut summary.update,
+                ExportAction::Delete => &mut summary.delete,
+                ExportAction::Blocked { .. } => &mut summary.blocked,
+                ExportAction::Drift => &mut summary.drift,
+                ExportAction::Dormant { .. } => &mut summary.dormant,
+                ExportAction::Unchanged => continue,
             };
             *count = count.saturating_add(1);
         }

@@ -11,16 +11,21 @@
 //! | `source(octets)` | `"AD"`, `"AzureAD"`, ... or `""` |
 //! | `b64(octets)` | base64 text |
 //! | `sid(octets)` | `S-1-5-...` |
+//! | `domain_sid(octets)` | the SID of the domain of an account's SID |
+//! | `guid(octets)` | the text of a GUID |
+//! | `dns_domain(text)` | `corp.contoso.com` of a distinguished name |
+//! | `has_bit(number, mask)` | whether all bits of the mask are set |
+//! | `device_certificates(list, guid)` | of a list of certificates those that are self-signed and have the GUID for a subject |
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use cel::{Context, ExecutionError, Program, Value as CelValue};
-use types::Sid;
+use types::{Dn, Guid, Sid};
 
 use crate::connector::Attributes;
-use crate::keys;
+use crate::{certificates, keys};
 use crate::schema::Syntax;
 
 /// Something that turns values into values.
@@ -109,6 +114,11 @@ const OURS: &[&str] = &[
     "source",
     "b64",
     "sid",
+    "domain_sid",
+    "guid",
+    "dns_domain",
+    "has_bit",
+    "device_certificates",
 ];
 /// CEL's own, as far as an identity rule may want them. Misspelt names are errors when the rules are read.
 const STANDARD: &[&str] = &[
@@ -155,12 +165,41 @@ fn functions() -> Context<'static, 'static> {
                 .map(|sid| Arc::new(sid.to_string()))
                 .map_err(|why| failed("sid", why.to_string()))
         }),
+        context.add_function("domain_sid", move |v: Octets| {
+            let sid = Sid::from_bytes(&v).map_err(|why| failed("domain_sid", why.to_string()))?;
+            let domain = sid.domain();
+            let domain = domain.ok_or_else(|| failed("domain_sid", format!("{sid} is of no domain")))?;
+            Ok(Arc::new(domain.to_string()))
+        }),
+        context.add_function("guid", move |v: Octets| {
+            guid(&v).map(|guid| Arc::new(guid.to_string())).ok_or_else(|| failed("guid", "a GUID has 16 octets".to_owned()))
+        }),
+        context.add_function("dns_domain", move |name: Arc<String>| {
+            let dn = name
+                .parse::<Dn>()
+                .map_err(|why| failed("dns_domain", why.to_string()))?;
+            Ok(Arc::new(dn.dns_domain().to_ascii_lowercase()))
+        }),
+        context.add_function("has_bit", |number: i64, mask: i64| number & mask == mask),
+        context.add_function("device_certificates", |list: Arc<Vec<CelValue>>, id: Octets| {
+            let id = guid(&id);
+            let is_own = |value: &&CelValue| match (value, id) {
+                (CelValue::Bytes(der), Some(id)) => certificates::is_of_device(der, id),
+                _ => false,
+            };
+            let own: Vec<CelValue> = list.iter().filter(is_own).cloned().collect();
+            CelValue::List(Arc::new(own))
+        }),
     ];
     debug_assert!(
         added.iter().all(Result::is_ok),
         "a name of ours is taken by CEL"
     );
     context
+}
+
+fn guid(octets: &[u8]) -> Option<Guid> {
+    <[u8; 16]>::try_from(octets).ok().map(Guid::from_bytes_le)
 }
 
 impl Cel {

@@ -47,6 +47,10 @@ struct RawRule {
     #[serde(default)]
     join: Vec<Vec<String>>,
     #[serde(default)]
+    anchor: Option<String>,
+    #[serde(default)]
+    guard: RawRuleGuard,
+    #[serde(default)]
     requires: RawRequires,
     #[serde(default)]
     flow: Vec<RawFlow>,
@@ -76,6 +80,12 @@ struct RawFlow {
 
 #[derive(Clone, Default, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawRuleGuard {
+    max_object_deletes: Option<String>,
+}
+
+#[derive(Clone, Default, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawGuard {
     max_value_deletes: Option<String>,
 }
@@ -88,6 +98,7 @@ struct RawOverride {
     precedence: Option<u32>,
     owns: Option<String>,
     max_value_deletes: Option<String>,
+    max_object_deletes: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -197,6 +208,8 @@ impl Reader {
         };
         rule.enabled = change.enabled.unwrap_or(rule.enabled);
         rule.precedence = change.precedence.unwrap_or(rule.precedence);
+        let guard = &mut rule.guard.max_object_deletes;
+        *guard = change.max_object_deletes.clone().or(guard.take());
         for flow in &mut rule.flow {
             flow.owns = change.owns.clone().or(flow.owns.take());
             let guard = &mut flow.guard.max_value_deletes;
@@ -313,6 +326,17 @@ impl<'a> Builder<'a> {
             .map(|group| self.join_group(group))
             .collect();
         let outbound = direction == Some(Direction::Outbound);
+        let carries_objects = outbound && connector == Some(Connector::Cloud);
+        if !carries_objects && (raw.anchor.is_some() || raw.guard.max_object_deletes.is_some()) {
+            self.problems.push(
+                "anchor and guard.max_object_deletes are for outbound rules into the cloud".to_owned(),
+            );
+        }
+        let deletes = raw.guard.max_object_deletes.as_deref();
+        let deletes = deletes.map_or(Ok(Guard::DEFAULT), str::parse);
+        let max_object_deletes = deletes
+            .map_err(|error| self.problems.push(format!("guard.max_object_deletes: {error}")))
+            .ok();
         let flows = raw
             .flow
             .iter()
@@ -330,6 +354,8 @@ impl<'a> Builder<'a> {
             enabled: raw.enabled,
             scope,
             join,
+            anchor: raw.anchor.clone(),
+            max_object_deletes: max_object_deletes?,
             requires_schema: raw.requires.schema.clone(),
             flows,
         })

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Direction, Link, Rule, Transform};
+use crate::connector::Connector;
 use crate::schema::{Schema, Space, Syntax};
 
 /// One thing that is wrong.
@@ -51,20 +52,13 @@ impl std::error::Error for RuleErrors {}
 pub(super) fn rule(rule: &Rule, schema: &Schema) -> Vec<String> {
     let mut problems = Vec::new();
     if rule.direction == Direction::Outbound {
-        if rule.link == Link::Provision {
-            problems.push("the sync makes no directory objects; write link = \"join\"".to_owned());
-        }
-        if rule.connector == crate::Connector::Cloud {
-            problems.push(
-                "the cloud is read, never written; outbound rules have connector = \"ad\""
-                    .to_owned(),
-            );
-        }
+        problems.extend(outbound(rule));
         if !rule.join.is_empty() {
             problems.push("outbound rules ride on inbound joins; leave 'join' out".to_owned());
         }
     }
-    if rule.link == Link::Provision && rule.join.is_empty() {
+    let inbound = rule.direction == Direction::Inbound;
+    if inbound && rule.link == Link::Provision && rule.join.is_empty() {
         problems.push(
             "a rule that provisions needs a 'join', so that it finds what it made".to_owned(),
         );
@@ -135,6 +129,30 @@ pub(super) fn rule(rule: &Rule, schema: &Schema) -> Vec<String> {
     }
     problems.extend(mismatched);
     problems
+}
+
+/// What each connected system takes: values of objects that are there, or whole objects.
+fn outbound(rule: &Rule) -> Option<String> {
+    let fills = |name: &String| rule.flows.iter().any(|flow| flow.to == *name);
+    match (rule.connector, rule.link, &rule.anchor) {
+        (Connector::Ad, Link::Provision, _) => {
+            Some("the sync makes no directory objects; write link = \"join\"".to_owned())
+        }
+        (Connector::Cloud, Link::Join, _) => Some(
+            "the cloud's users are never written, and other objects as a whole; write link = \"provision\""
+                .to_owned(),
+        ),
+        (Connector::Cloud, Link::Provision, _) if rule.to == "user" => {
+            Some("the sync makes no users; outbound rules into the cloud carry other objects".to_owned())
+        }
+        (Connector::Cloud, Link::Provision, None) => {
+            Some("write anchor = the attribute that names the object in the cloud".to_owned())
+        }
+        (Connector::Cloud, Link::Provision, Some(anchor)) if !fills(anchor) => {
+            Some(format!("no flow fills '{anchor}', the anchor"))
+        }
+        _ => None,
+    }
 }
 
 /// Two enabled rules that fill the same attribute need different precedence.

@@ -3,7 +3,10 @@
 //! A rule is data. The engine knows scopes, joins, flows, precedence and ownership, and nothing of keys; the NGCKey
 //! pair is `rules/ngckey.toml`, shipped inside the program and replaceable by a file of the same shape.
 //!
-//! Deliberately absent: outbound rules that create objects. The sync never makes a directory object.
+//! Outbound rules into the cloud carry whole objects: those of the ground are made, changed and deleted there. `rules/ground.toml`
+//! are the shipped ones.
+//!
+//! Deliberately absent: outbound rules that create directory objects. The sync never makes one.
 
 mod expression;
 mod file;
@@ -11,7 +14,7 @@ mod guard;
 mod lint;
 mod scope;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +24,7 @@ pub use guard::{Guard, InvalidGuard};
 pub use lint::{RuleErrors, RuleProblem};
 pub use scope::{Condition, InvalidCondition, Operator, Scope};
 
-use crate::connector::{Connector, Value};
+use crate::connector::{Connector, Kinds, Value};
 use crate::schema::{Schema, Space, Syntax};
 
 /// Which way a rule carries.
@@ -167,6 +170,10 @@ pub struct Rule {
     pub scope: Scope,
     /// Alternatives of conditions that must all hold; empty for a rule that rides on another's join.
     pub join: Vec<Vec<JoinCondition>>,
+    /// The attribute of the cloud's object that names it (outbound rules into the cloud only).
+    pub anchor: Option<String>,
+    /// How many deletions of objects are believed (outbound rules into the cloud only).
+    pub max_object_deletes: Guard,
     /// Attributes that the target's schema must have.
     pub requires_schema: Vec<String>,
     /// What flows.
@@ -209,10 +216,16 @@ pub struct RuleFile<'a> {
 }
 
 /// The rules that are shipped.
-pub const SHIPPED: &[RuleFile<'static>] = &[RuleFile {
-    name: "ngckey.toml",
-    text: include_str!("../../rules/ngckey.toml"),
-}];
+pub const SHIPPED: &[RuleFile<'static>] = &[
+    RuleFile {
+        name: "ngckey.toml",
+        text: include_str!("../../rules/ngckey.toml"),
+    },
+    RuleFile {
+        name: "ground.toml",
+        text: include_str!("../../rules/ground.toml"),
+    },
+];
 
 impl RuleSet {
     /// The shipped rules.
@@ -257,35 +270,58 @@ impl RuleSet {
         })
     }
 
-    /// Outbound rules for one kind of metaverse object.
-    pub fn outbound<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Rule> {
-        self.rules
-            .iter()
-            .filter(move |rule| rule.direction == Direction::Outbound && rule.from == kind)
+    /// Outbound rules into a connected system for one kind of metaverse object.
+    pub fn outbound<'a>(
+        &'a self,
+        connector: Connector,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Rule> {
+        self.rules.iter().filter(move |rule| {
+            rule.direction == Direction::Outbound
+                && rule.connector == connector
+                && rule.from == kind
+        })
     }
 
-    /// The attributes that must be imported from a connected system, sorted.
-    pub fn attributes(&self, connector: Connector) -> Vec<String> {
-        let mut names = BTreeSet::new();
+    /// Outbound rules that carry whole objects into the cloud.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| {
+            rule.direction == Direction::Outbound && rule.connector == Connector::Cloud
+        })
+    }
+
+    /// What must be imported from a connected system.
+    pub fn kinds(&self, connector: Connector) -> Kinds {
+        let mut kinds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for rule in self.rules.iter().filter(|rule| rule.connector == connector) {
+            let kind = match rule.direction {
+                Direction::Inbound => &rule.from,
+                Direction::Outbound => &rule.to,
+            };
+            let names = kinds.entry(kind.clone()).or_default();
+            let mut add = |name: &str| {
+                names.insert(name.to_owned());
+            };
             match rule.direction {
                 Direction::Inbound => {
-                    names.extend(rule.flows.iter().flat_map(|flow| flow.transform.reads()));
-                    names.extend(rule.scope.0.iter().flatten().map(|c| c.attribute.as_str()));
-                    names.extend(rule.join.iter().flatten().map(|c| c.connected.as_str()));
+                    let flows = rule.flows.iter().flat_map(|flow| flow.transform.reads());
+                    flows.for_each(&mut add);
+                    let scope = rule.scope.0.iter().flatten();
+                    scope.map(|c| c.attribute.as_str()).for_each(&mut add);
+                    let join = rule.join.iter().flatten();
+                    join.map(|c| c.connected.as_str()).for_each(&mut add);
                 }
-                Direction::Outbound => names.extend(rule.flows.iter().map(|flow| flow.to.as_str())),
+                Direction::Outbound => rule.flows.iter().map(|f| f.to.as_str()).for_each(&mut add),
             }
         }
-        names.into_iter().map(str::to_owned).collect()
+        Kinds(kinds)
     }
 
-    /// The attributes that the target's schema should have: what outbound rules fill or ask for.
+    /// The attributes that the directory's schema should have: what outbound rules fill there or ask for.
     pub fn target_attributes(&self) -> BTreeSet<String> {
-        let outbound = self
-            .rules
-            .iter()
-            .filter(|rule| rule.direction == Direction::Outbound);
+        let outbound = self.rules.iter().filter(|rule| {
+            rule.direction == Direction::Outbound && rule.connector == Connector::Ad
+        });
         outbound
             .flat_map(|rule| {
                 let filled = rule.flows.iter().map(|flow| flow.to.clone());

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: any decision. The engine decides; this remembers.
 
+mod exports;
 mod journal;
 mod metaverse;
 mod names;
@@ -17,6 +18,7 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
+pub(crate) use exports::{ExportState, ExportedObject};
 pub use journal::AttemptRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use metaverse::{Contribution, PersonRow, RefusalRow, Side};
@@ -26,8 +28,9 @@ use crate::Error;
 use crate::connector::Connector;
 use names::Names;
 
-const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+/// What makes each version of the one before it.
+const SCHEMAS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const VERSION: i64 = 2;
 /// "TOMS": tells this file from other SQLite files.
 const APPLICATION_ID: i64 = 0x544F_4D53;
 
@@ -99,9 +102,15 @@ impl State {
             .db
             .pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version == 0 {
-            self.db.execute_batch(SCHEMA)?;
             self.db
                 .pragma_update(None, "application_id", APPLICATION_ID)?;
+        } else {
+            self.check_version()?;
+        }
+        if (0..VERSION).contains(&version) {
+            for schema in SCHEMAS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+                self.db.execute_batch(schema)?;
+            }
             self.db.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;
@@ -118,7 +127,8 @@ impl State {
             ));
         }
         match number("user_version")? {
-            VERSION => Ok(()),
+            // What an older version has is read as it is; the next sync brings it up to date.
+            1..=VERSION => Ok(()),
             found => Err(Error::StoreVersion {
                 found,
                 known: VERSION,

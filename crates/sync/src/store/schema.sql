@@ -1,5 +1,5 @@
 -- The sync's state. Read it with any SQLite client while the sync runs (it is in WAL mode); the views at the end show
--- names instead of numbers. Version 1.
+-- names instead of numbers. Version 1; schema_2.sql makes version 2 of it.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

@@ -20,9 +20,9 @@ pub(crate) struct ObjectRow {
     pub(crate) person: Option<i64>,
 }
 
-const OBJECT: &str = "SELECT id, connector, anchor, kind, name, person FROM object";
+pub(super) const OBJECT: &str = "SELECT id, connector, anchor, kind, name, person FROM object";
 
-fn object_row(row: &Row<'_>) -> Result<ObjectRow, rusqlite::Error> {
+pub(super) fn object_row(row: &Row<'_>) -> Result<ObjectRow, rusqlite::Error> {
     let connector: String = row.get(1)?;
     Ok(ObjectRow {
         id: row.get(0)?,
@@ -168,6 +168,19 @@ impl State {
         Ok(found.into_values().collect())
     }
 
+    /// The objects of one kind that a connected system had.
+    pub(crate) fn object_ids_of(
+        &self,
+        connector: Connector,
+        kind: &str,
+    ) -> Result<BTreeSet<i64>, Error> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT id FROM object WHERE connector = ?1 AND kind = ?2")?;
+        let rows = query.query_map([connector.as_str(), kind], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     pub(crate) fn object_ids(&self, connector: Connector) -> Result<BTreeSet<i64>, Error> {
         let mut query = self
             .db
@@ -233,6 +246,13 @@ impl State {
             .prepare_cached("DELETE FROM object_value WHERE object = ?1")?
             .execute([known.id])?;
         self.insert_values(known.id, staged)?;
+        if known.kind != staged.kind
+            && let Some(person) = known.person
+        {
+            // It is something else now than what its person was made of.
+            self.mark_person_dirty(person)?;
+            self.set_person(known.id, None)?;
+        }
         let sql = "UPDATE object SET kind = ?2, name = ?3, dirty = 1 WHERE id = ?1";
         self.db
             .prepare_cached(sql)?

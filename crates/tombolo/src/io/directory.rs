@@ -115,7 +115,7 @@ pub(crate) fn refused(
             WriteErrorClass::Retry => {
                 failure.next("look whether it was written before you try again: the answer was lost")
             }
-            WriteErrorClass::Permanent => failure,
+            WriteErrorClass::Immutable | WriteErrorClass::Permanent => failure,
         }
     }
 }

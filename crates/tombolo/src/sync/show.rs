@@ -1,7 +1,7 @@
 //! Plans, reports and explanations for people.
 
 use sync::mend::Mend;
-use sync::plan::{Action, Item, ObjectPlan, Plan, Would};
+use sync::plan::{Action, ExportAction, Item, ObjectPlan, Plan, Would};
 use sync::report::OutcomeState;
 use sync::{CycleReport, Explanation};
 
@@ -15,7 +15,7 @@ pub(super) fn report(report: &CycleReport, shell: &mut Shell) -> Result<(), Fail
     plan(&report.plan, shell)?;
     for stop in &report.plan.stopped {
         shell.line(format!(
-            "stopped: rule {} would delete {} of {} values of {}; allowed are {}",
+            "stopped: rule {} would delete {} of {} values or objects of {}; allowed are {}",
             stop.rule, stop.deletes, stop.known, stop.attribute, stop.allowed
         ))?;
         shell.line("next: look at the plan, and if it is right run again with --accept-deletes")?;
@@ -26,6 +26,13 @@ pub(super) fn report(report: &CycleReport, shell: &mut Shell) -> Result<(), Fail
         let (added, removed, confirmed) = (apply.added, apply.removed, apply.confirmed);
         shell.line(format!(
             "written: {added} added, {removed} deleted; {confirmed} confirmed by an import"
+        ))?;
+    }
+    if apply.exported + apply.withdrawn > 0 {
+        shell.line(format!(
+            "in the cloud: {} made or changed, {} deleted",
+            counted(apply.exported, "object"),
+            apply.withdrawn
         ))?;
     }
     let unconfirmed = apply.objects.iter().filter(|object| {
@@ -71,6 +78,7 @@ fn plan(plan: &Plan, shell: &mut Shell) -> Result<(), Failure> {
             shell.line(format!("and {hidden} more objects; --json shows all"))?;
         }
     }
+    exports(plan, shell)?;
     for sleeping in &plan.sleeping {
         shell.line(format!(
             "asleep: rule {}: {}",
@@ -82,6 +90,9 @@ fn plan(plan: &Plan, shell: &mut Shell) -> Result<(), Failure> {
     }
     let sum = &plan.summary;
     let parts = [
+        (sum.create, "to make in the cloud"),
+        (sum.update, "to change there"),
+        (sum.delete, "to delete there"),
         (sum.add, "to add"),
         (sum.remove, "to delete"),
         (sum.unchanged, "unchanged"),
@@ -102,6 +113,43 @@ fn plan(plan: &Plan, shell: &mut Shell) -> Result<(), Failure> {
     };
     let persons = counted(sum.persons, "person");
     shell.line(format!("plan: {told} ({persons} looked at)"))
+}
+
+/// Objects that are carried into the cloud.
+fn exports(plan: &Plan, shell: &mut Shell) -> Result<(), Failure> {
+    if plan.exports.is_empty() {
+        return Ok(());
+    }
+    let mut rows = table(["", "Kind", "In the cloud", "Of", "Why"]);
+    for export in plan.exports.iter().take(OBJECTS_SHOWN) {
+        let mut why = export.changes.clone();
+        why.push(export.why.clone());
+        rows.add_row([
+            export_sign(&export.action),
+            export.kind.clone(),
+            export.anchor.to_string(),
+            export.name.clone(),
+            why.join("\n"),
+        ]);
+    }
+    shell.line(rows)?;
+    let hidden = plan.exports.len().saturating_sub(OBJECTS_SHOWN);
+    if hidden > 0 {
+        shell.line(format!("and {hidden} more objects; --json shows all"))?;
+    }
+    Ok(())
+}
+
+fn export_sign(action: &ExportAction) -> String {
+    match action {
+        ExportAction::Create => "+".to_owned(),
+        ExportAction::Update => "±".to_owned(),
+        ExportAction::Delete => "-".to_owned(),
+        ExportAction::Unchanged => "=".to_owned(),
+        ExportAction::Blocked { .. } => "! blocked".to_owned(),
+        ExportAction::Drift => "? drift".to_owned(),
+        ExportAction::Dormant { .. } => "~ asleep".to_owned(),
+    }
 }
 
 fn refusals(report: &CycleReport, shell: &mut Shell) -> Result<(), Failure> {
@@ -146,8 +194,11 @@ pub(super) fn mended(mend: &Mend, shell: &mut Shell) -> Result<(), Failure> {
 }
 
 pub(super) fn drift(plan: &Plan, unconfirmed: u64, shell: &mut Shell) -> Result<(), Failure> {
+    exports(plan, shell)?;
     if plan.objects.is_empty() {
-        shell.line("no drift: every value is planned or not this sync's to judge")?;
+        if plan.exports.is_empty() {
+            shell.line("no drift: every value is planned or not this sync's to judge")?;
+        }
     } else {
         let mut rows = table(["Object", "Value", "Source", "Why"]);
         for object in &plan.objects {
@@ -197,6 +248,16 @@ pub(super) fn explanation(explained: &Explanation, shell: &mut Shell) -> Result<
     }
     for object in &explained.plan {
         planned(object, shell)?;
+    }
+    for export in &explained.exports {
+        shell.line(format!(
+            "{} {} {} in the cloud by rule {}: {}",
+            export_sign(&export.action),
+            export.kind,
+            export.anchor,
+            export.rule,
+            export.why
+        ))?;
     }
     if let Some(reason) = explained.blocked {
         shell.line(format!("the last cycle was blocked: {reason}"))?;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use sync::plan::{Action, Coverage};
+use sync::plan::{Action, Coverage, ExportAction};
 use sync::{CycleReport, Engine, Options, Outcome, Step};
 use types::Clock;
 
@@ -180,14 +180,19 @@ pub(super) fn drift(
         object.items.retain(|item| item.action == Action::Drift);
     }
     plan.objects.retain(|object| !object.items.is_empty());
+    plan.exports
+        .retain(|export| export.action == ExportAction::Drift);
     if json {
         #[derive(serde::Serialize)]
         struct Found<'a> {
             objects: &'a [sync::plan::ObjectPlan],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            exports: &'a [sync::plan::ObjectExport],
             unconfirmed: u64,
         }
         let found = Found {
             objects: &plan.objects,
+            exports: &plan.exports,
             unconfirmed: census.unconfirmed,
         };
         shell.json(&Versioned {
@@ -197,13 +202,11 @@ pub(super) fn drift(
     } else {
         show::drift(&plan, census.unconfirmed, shell)?;
     }
-    Ok(Exit::Code(
-        if plan.objects.is_empty() && census.unconfirmed == 0 {
-            0
-        } else {
-            2
-        },
-    ))
+    Ok(Exit::Code(if plan.is_empty() && census.unconfirmed == 0 {
+        0
+    } else {
+        2
+    }))
 }
 
 fn finish(report: &CycleReport, json: bool, shell: &mut Shell) -> Result<Exit, Failure> {
