@@ -12,16 +12,15 @@ use workstation::cloud::{self, Cloud, Post};
 use workstation::joined::Joined;
 use workstation::keys::DeviceKeys;
 
-use super::state::{State, not_joined};
+use super::state::{State, StateArgs, not_joined};
 use crate::io::{Failure, OsEntropy, SystemClock, Tell, first_line};
 
 /// What a first sign-in needs.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Device")]
 pub(super) struct JoinArgs {
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    pub(super) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) state: StateArgs,
 
     /// What seals the device: key-file, tpm, tpm:device:/dev/tpmrm0, tpm:swtpm:host=HOST,port=PORT
     ///

@@ -30,7 +30,6 @@ use workstation::policy::NtHashPolicy;
 use crate::io::{CacheArgs, Exit, Failure, OsEntropy, Shell, SystemClock, table};
 use online::Online;
 use settings::{Settings, SettingsArgs};
-use state::State;
 
 const HELP: &str = "\
 One touch of the key signs the cloud's nonce and, where the key has hmac-secret, opens the offline cache. The cloud
@@ -121,7 +120,7 @@ struct Granted {
 /// Runs `tombolo signin`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
     let cache = command.cache.name()?;
-    let state = State::open(command.join.state.as_deref(), command.join.seal.as_ref())?;
+    let state = command.join.state.open(command.join.seal.as_ref())?;
     let remembered = Settings::of(&state, &command.settings)?;
     let mut settings = remembered.clone();
     if command.key_list && settings.policy.nt_hash == NtHashPolicy::Never {

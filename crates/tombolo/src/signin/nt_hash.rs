@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::agent;
 use super::journal;
-use super::state::State;
+use super::state::{State, StateArgs};
 use crate::io::{Exit, Failure, NewFile, Shell};
 
 const HELP: &str = "\
@@ -41,9 +41,8 @@ pub(crate) struct Command {
     #[arg(long, value_name = "UPN")]
     user: Option<String>,
 
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 }
 
 /// How the file is written.
@@ -57,7 +56,7 @@ enum Form {
 
 /// Runs `tombolo nt-hash`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     let purpose = format!("to {}", command.file.display());
     let (user, hash) = agent::nt_hash(&state, command.user.as_deref(), &purpose)?;
     let text = match command.form {

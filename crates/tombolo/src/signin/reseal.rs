@@ -1,10 +1,8 @@
 //! `tombolo device reseal`: the same device, sealed by something else of the same machine.
 
-use std::path::PathBuf;
-
 use machine::seal::SealName;
 
-use super::state::State;
+use super::state::StateArgs;
 use crate::io::{Exit, Failure, Shell};
 
 const HELP: &str = "\
@@ -38,15 +36,14 @@ pub(crate) struct Reseal {
     #[arg(long, value_name = "SEAL")]
     seal: SealName,
 
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 }
 
 /// Runs `tombolo device`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
     let Command::Reseal(command) = command;
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     match state.reseal(&command.seal)? {
         true => shell.line(format_args!("sealed by {}", command.seal))?,
         false => shell.line(format_args!(

@@ -1,11 +1,9 @@
 //! `tombolo signout`: the tickets go, the agent lets go of the session, and on demand what this device kept.
 
-use std::path::PathBuf;
-
 use machine::ccache::CacheName;
 use serde::Serialize;
 
-use super::state::State;
+use super::state::StateArgs;
 use super::{agent, journal};
 use crate::io::{CacheArgs, Exit, Failure, Shell, cache_failure};
 
@@ -34,9 +32,8 @@ pub(crate) struct Command {
     #[arg(long, conflicts_with = "user")]
     forget: bool,
 
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 
     #[command(flatten)]
     cache: CacheArgs,
@@ -57,7 +54,7 @@ struct Report {
 
 /// Runs `tombolo signout`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     let sessions = agent::sign_out(&state, command.user.as_deref())?;
     let mut names: Vec<CacheName> = Vec::new();
     for (_, cache) in &sessions {

@@ -11,6 +11,21 @@ use workstation::offline::{CredentialTag, Header, OfflineCache, SealedCache};
 
 use crate::io::{Failure, OsEntropy, Shell, Tell, environment};
 
+/// Which device.
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    /// Where the device keeps its state; below XDG_STATE_HOME without it
+    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
+    state: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// Opens the state of a device that has joined, or that may join.
+    pub(super) fn open(&self, seal: Option<&SealName>) -> Result<State, Failure> {
+        State::open(self.state.as_deref(), seal)
+    }
+}
+
 /// The directory of a device's state.
 pub(super) struct State {
     folder: PathBuf,

@@ -1,7 +1,5 @@
 //! `tombolo status`: what is held, until when, and what works now.
 
-use std::path::PathBuf;
-
 use comfy_table::Cell;
 use kerberos::client::{PasswordSignIn, Principal};
 use machine::ccache::CacheName;
@@ -12,7 +10,7 @@ use workstation::domain::DomainController as _;
 
 use super::agent::{self, SessionStatus};
 use super::settings::Settings;
-use super::state::State;
+use super::state::StateArgs;
 use crate::io::{CacheArgs, Exit, Failure, OsEntropy, Shell, SystemClock, table};
 
 const HELP: &str = "\
@@ -36,9 +34,8 @@ pub(crate) struct Command {
     #[arg(long)]
     no_probe: bool,
 
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 
     #[command(flatten)]
     cache: CacheArgs,
@@ -95,7 +92,7 @@ struct Works {
 
 /// Runs `tombolo status`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     let name = command.cache.name()?;
     let joined = state.joined()?;
     let settings = Settings::remembered(&state)?;

@@ -11,7 +11,7 @@ use workstation::session::NotOpened;
 use super::key::KeyArgs;
 use super::offline::{self, NotUnlocked};
 use super::settings::Settings;
-use super::state::State;
+use super::state::StateArgs;
 use super::{agent, journal, keep, nt_hash};
 use crate::io::{CacheArgs, Exit, Failure, Shell, SystemClock, table};
 
@@ -36,9 +36,8 @@ pub(crate) struct Command {
     #[command(flatten)]
     key: KeyArgs,
 
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 
     /// Who signs in, where the key holds several accounts
     #[arg(long, value_name = "UPN")]
@@ -78,7 +77,7 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
     let name = command.cache.name()?;
     let pin = command.key.pin(shell)?;
     let progress = shell.progress("asking the security key", None);
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     if state.joined()?.is_none() || state.offline_caches(shell)?.is_empty() {
         return Err(NotUnlocked::Shut(NotOpened::NothingKept).into());
     }

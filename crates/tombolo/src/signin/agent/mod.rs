@@ -9,7 +9,6 @@ mod protocol;
 mod serve;
 
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
@@ -22,7 +21,7 @@ pub(super) use protocol::SessionStatus;
 use protocol::{Answer, Request};
 
 use super::settings::Settings;
-use super::state::State;
+use super::state::{State, StateArgs};
 use crate::io::{Exit, Failure, Shell, Tell};
 
 const HELP: &str = "\
@@ -44,9 +43,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Command {
-    /// Where the device keeps its state; below XDG_STATE_HOME without it
-    #[arg(long, value_name = "DIR", env = "TOMBOLO_WORKSTATION_STATE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
 
     /// Have the running agent ask the cloud and the domain at once, without waiting until that is due
     #[arg(long)]
@@ -60,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `tombolo agent`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
-    let state = State::open(command.state.as_deref(), None)?;
+    let state = command.state.open(None)?;
     if !command.look {
         return serve::serve(&state, shell);
     }
