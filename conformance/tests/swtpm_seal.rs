@@ -6,6 +6,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a judge's test that cannot set up its peers has failed"
 )]
@@ -50,7 +51,7 @@ impl Tpm {
             .args(["--ctrl", &format!("type=tcp,port={control}")])
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let server = command.spawn().unwrap();
+        let mut server = command.spawn().unwrap();
         // Its first visitor is who it serves; the control channel has no such manners.
         for _ in 0..100 {
             if TcpStream::connect(("127.0.0.1", control)).is_ok() {
@@ -58,6 +59,8 @@ impl Tpm {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+        drop(server.kill());
+        drop(server.wait());
         panic!("swtpm does not listen at {control}");
     }
 
