@@ -2,10 +2,6 @@
 //! sign-on by the user's device, and asking again when a policy wants a stronger proof; the id token verifies with our keys.
 //! The user's browser is a few lines that read the page and hold a P-256 key; the user's device is roadtx.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a judge's test is its own top floor"
-)]
 #![allow(
     clippy::unwrap_used,
     reason = "a judge's test that cannot set up its peers has failed"

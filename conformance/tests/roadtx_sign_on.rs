@@ -1,10 +1,6 @@
 //! Unmodified roadtx on the strength of its primary refresh token: single sign-on at an application by cookie, tokens of
 //! applications by signed requests of both protocols, and a passkey that it registers.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a judge's test is its own top floor"
-)]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

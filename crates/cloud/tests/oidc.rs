@@ -98,14 +98,7 @@ impl Desk {
     }
 
     async fn token(&self, fields: &[(&str, &str)]) -> Reply {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
-        let request = axum::http::Request::post("/common/oauth2/v2.0/token")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(axum::body::Body::from(body))
-            .unwrap();
-        self.house.send(request).await
+        token(&self.house, fields).await
     }
 
     async fn redeem(&self, code: &str) -> Reply {
@@ -113,18 +106,33 @@ impl Desk {
     }
 
     async fn refresh(&self, client: &str, token: &str) -> Reply {
-        self.token(&[
-            ("grant_type", GRANT_REFRESH),
-            ("client_id", client),
-            ("refresh_token", token),
-        ])
-        .await
+        refresh(&self.house, client, token).await
     }
 
     async fn refreshable(&self, counter: u32) -> String {
         let reply = self.redeem(&self.code(counter).await).await;
         reply.json["refresh_token"].as_str().unwrap().to_owned()
     }
+}
+
+async fn token(house: &House, fields: &[(&str, &str)]) -> Reply {
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let request = axum::http::Request::post("/common/oauth2/v2.0/token")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(axum::body::Body::from(body))
+        .unwrap();
+    house.send(request).await
+}
+
+async fn refresh(house: &House, client: &str, refresh_token: &str) -> Reply {
+    let fields = [
+        ("grant_type", GRANT_REFRESH),
+        ("client_id", client),
+        ("refresh_token", refresh_token),
+    ];
+    token(house, &fields).await
 }
 
 /// The fields that redeem a code, one of them changed.
@@ -302,6 +310,71 @@ async fn a_restart_forgets_no_family() {
     let told = desk.house.activities();
     let ends = told.iter().filter(|told| *told == "endApplicationTokens");
     assert_eq!(ends.count(), 2);
+}
+
+const VICTIM: &str = "TOMBOLO_CLOUD_REFRESH_VICTIM";
+
+/// The victim: refreshes one token again and again and says each, until it is killed. Does nothing as a test of its own.
+#[tokio::test]
+async fn victim() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the parent tells the child where the store is"
+    )]
+    let Ok(told) = std::env::var(VICTIM) else {
+        return;
+    };
+    let (path, token) = told.split_once('|').unwrap();
+    let house = House::opened(std::path::Path::new(path));
+    let mut token = token.to_owned();
+    loop {
+        let reply = refresh(&house, CLIENT, &token).await;
+        token = reply.json["refresh_token"].as_str().unwrap().to_owned();
+        println!("acknowledged {token}");
+    }
+}
+
+/// `kill -9` in the middle: the last token that was handed out is good, and the one before it ends the family.
+#[tokio::test]
+async fn a_killed_cloud_knows_which_token_is_the_good_one() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let mut desk = Desk::new();
+    let mut token = desk.refreshable(2).await;
+    let path = desk.house.state.path().join("cloud.sqlite");
+    for round in 0..4 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["victim", "--exact", "--nocapture"])
+            .env(VICTIM, format!("{}|{token}", path.display()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let heard: Vec<String> = lines
+            .map(Result::unwrap)
+            .filter_map(|line| {
+                let at = line.find("acknowledged ")?;
+                line.get(at + 13..).map(str::to_owned)
+            })
+            .take(3 + round)
+            .collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        desk.house.reopen();
+        let (last, before) = (heard.last().unwrap(), &heard[heard.len() - 2]);
+        // The child may have gone one further than we heard; then what it was about to say is the good one.
+        let reply = desk.refresh(CLIENT, last).await;
+        if reply.status != StatusCode::OK {
+            refused(&reply, "invalid_grant");
+            token = desk.refreshable(u32::try_from(round).unwrap() + 3).await;
+            continue;
+        }
+        let next = reply.json["refresh_token"].as_str().unwrap();
+        refused(&desk.refresh(CLIENT, before).await, "invalid_grant");
+        refused(&desk.refresh(CLIENT, next).await, "invalid_grant");
+        token = desk.refreshable(u32::try_from(round).unwrap() + 3).await;
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub(super) struct Applications {
 /// What a sign-in on the page is for.
 #[derive(Debug, Clone)]
 enum Purpose {
-    Redirect(Authorization),
+    Redirect(Box<Authorization>),
     /// A device code, its user code and its application.
     Device(String, String, String),
 }
@@ -120,7 +120,7 @@ impl Cloud {
 
     /// Begins a sign-in on the page for a redirect.
     pub(crate) fn begin_authorization(&self, request: Authorization) -> Option<String> {
-        self.begin(Purpose::Redirect(request))
+        self.begin(Purpose::Redirect(Box::new(request)))
     }
 
     /// Begins a sign-in on the page for the device that shows this code; also gives the application's name.
@@ -246,7 +246,7 @@ impl Cloud {
         }
         match purpose {
             Purpose::Redirect(request) => {
-                self.code_for(request, proof, now).map(Finished::Redirect)
+                self.code_for(*request, proof, now).map(Finished::Redirect)
             }
             Purpose::Device(device, user_code, _) => {
                 // A user code works once.

@@ -7,6 +7,7 @@ pub mod ground;
 pub mod key;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -58,9 +59,7 @@ impl House {
 
     fn with(limits: Limits, compatibility: Compatibility) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let clock = Arc::new(VirtualClock::new(
-            Timestamp::parse_rfc3339("2026-06-10T05:06:07.1234567Z").unwrap(),
-        ));
+        let clock = clock();
         let surroundings = Surroundings::new(clock.clone(), Box::new(SeededEntropy::new(42)))
             .with_limits(limits)
             .with_compatibility(compatibility);
@@ -82,10 +81,23 @@ impl House {
 
     /// The same store and the same moment in another process, as it were: what lived in memory alone is gone.
     pub fn reopen(&mut self) {
-        let surroundings = Surroundings::new(self.clock.clone(), Box::new(SeededEntropy::new(43)));
         let path = self.state.path().join("cloud.sqlite");
-        self.cloud = Cloud::open(&path, surroundings).unwrap();
+        self.cloud = open(&path, self.clock.clone());
         self.router = cloud::router(self.cloud.clone());
+    }
+
+    /// A store that another house made, at the moment where houses begin.
+    pub fn opened(path: &std::path::Path) -> Self {
+        let clock = clock();
+        let cloud = open(path, clock.clone());
+        Self {
+            router: cloud::router(cloud.clone()),
+            admin: String::new(),
+            sync: String::new(),
+            cloud,
+            clock,
+            state: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Any request.
@@ -173,4 +185,17 @@ impl House {
         assert_eq!(reply.status, StatusCode::OK);
         reply.json["access_token"].as_str().unwrap().to_owned()
     }
+}
+
+fn clock() -> Arc<VirtualClock> {
+    let start = Timestamp::parse_rfc3339("2026-06-10T05:06:07.1234567Z").unwrap();
+    Arc::new(VirtualClock::new(start))
+}
+
+fn open(path: &std::path::Path, clock: Arc<VirtualClock>) -> Cloud {
+    // Another process has other randomness.
+    static SEED: AtomicU64 = AtomicU64::new(43);
+    let seed = SEED.fetch_add(1, Ordering::Relaxed);
+    let surroundings = Surroundings::new(clock, Box::new(SeededEntropy::new(seed)));
+    Cloud::open(path, surroundings).unwrap()
 }
