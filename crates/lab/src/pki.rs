@@ -14,6 +14,8 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::Error;
@@ -78,10 +80,24 @@ impl Pki {
         Ok(self.server_and_certificate(names)?.0)
     }
 
-    /// The same with its certificate in DER, which clients bind their sign-in to.
+    /// A cloud, which also asks its clients for the certificates of their devices.
+    pub fn cloud(&self, names: &[&str]) -> Result<Arc<ServerConfig>, Error> {
+        let devices = cloud::device_certificates(provider());
+        Ok(self.server_of(names, devices)?.0)
+    }
+
+    /// The same as [`Pki::server`] with its certificate in DER, which clients bind their sign-in to.
     pub(crate) fn server_and_certificate(
         &self,
         names: &[&str],
+    ) -> Result<(Arc<ServerConfig>, Vec<u8>), Error> {
+        self.server_of(names, WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn server_of(
+        &self,
+        names: &[&str],
+        clients: Arc<dyn ClientCertVerifier>,
     ) -> Result<(Arc<ServerConfig>, Vec<u8>), Error> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = parameters(names.clone())?;
@@ -98,7 +114,7 @@ impl Pki {
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(chain, private)?;
         Ok((Arc::new(config), certificate.der().to_vec()))
     }

@@ -18,6 +18,8 @@ pub(crate) fn is_of_device(der: &[u8], id: Guid) -> bool {
     }
     let key = tbs.subject_public_key_info().subject_public_key.raw_bytes();
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
-    tbs.to_der()
-        .is_ok_and(|signed| key.verify(&signed, certificate.signature().raw_bytes()).is_ok())
+    tbs.to_der().is_ok_and(|signed| {
+        key.verify(&signed, certificate.signature().raw_bytes())
+            .is_ok()
+    })
 }

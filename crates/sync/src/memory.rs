@@ -10,9 +10,8 @@ use types::{Guid, Sid};
 
 use crate::connector::{
     Account, Anchor, Attributes, Change, ConnectorError, Cursor, ImportRequest, ObjectTarget,
-    ObjectWrite, Permission,
-    SchemaProbe, Sink, Source, StagedObject, Target, Value, ValueWrite, Values, WriteError,
-    WriteErrorClass,
+    ObjectWrite, Permission, SchemaProbe, Sink, Source, StagedObject, Target, Value, ValueWrite,
+    Values, WriteError, WriteErrorClass,
 };
 
 const DOMAIN: &str = "DC=corp,DC=contoso,DC=com";
@@ -335,7 +334,10 @@ impl MemoryDirectory {
                 object.attributes.extend([
                     ("cn".to_owned(), one(name)),
                     ("distinguishedName".to_owned(), one(&dn)),
-                    ("msDS-SecondaryKrbTgtNumber".to_owned(), one(number.to_string())),
+                    (
+                        "msDS-SecondaryKrbTgtNumber".to_owned(),
+                        one(number.to_string()),
+                    ),
                     ("msDS-KeyVersionNumber".to_owned(), one(version.to_string())),
                 ]);
                 object.name = dn;

@@ -103,7 +103,9 @@ impl House {
 
 fn text(attributes: &Attributes, name: &str) -> String {
     let values = attributes.get(name).into_iter().flatten();
-    let values: Vec<_> = values.map(|v| String::from_utf8_lossy(v).into_owned()).collect();
+    let values: Vec<_> = values
+        .map(|v| String::from_utf8_lossy(v).into_owned())
+        .collect();
     values.join(", ")
 }
 
@@ -114,10 +116,16 @@ fn a_computer_travels_once_it_has_a_certificate_of_its_own() {
     house.check("no certificate", 0, 0);
     assert_eq!(house.device(), None);
     // What a certificate authority wrote there is not the device's.
-    house.write(WS01, [certificate("ws01.corp.contoso.com"), b"garbage".to_vec()].into());
+    house.write(
+        WS01,
+        [certificate("ws01.corp.contoso.com"), b"garbage".to_vec()].into(),
+    );
     house.check("other certificates", 0, 0);
     let own = certificate(&id);
-    house.write(WS01, [certificate("ws01.corp.contoso.com"), own.clone()].into());
+    house.write(
+        WS01,
+        [certificate("ws01.corp.contoso.com"), own.clone()].into(),
+    );
     house.check("its own", 1, 0);
     let device = house.device().unwrap();
     assert_eq!(device["userCertificate"], Values::from([own]));
@@ -127,13 +135,18 @@ fn a_computer_travels_once_it_has_a_certificate_of_its_own() {
         ("displayName", "WS01"),
         ("accountEnabled", "true"),
         ("onPremisesDomainName", "corp.contoso.com"),
-        ("onPremisesDistinguishedName", "CN=WS01,OU=Workstations,DC=corp,DC=contoso,DC=com"),
+        (
+            "onPremisesDistinguishedName",
+            "CN=WS01,OU=Workstations,DC=corp,DC=contoso,DC=com",
+        ),
     ] {
         assert_eq!(text(&device, name), expect, "{name}");
     }
     assert!(text(&device, "onPremisesSecurityIdentifier").starts_with("S-1-5-21-1-2-3-"));
 
-    house.directory.set(WS01, "userAccountControl", [b"4098".to_vec()].into());
+    house
+        .directory
+        .set(WS01, "userAccountControl", [b"4098".to_vec()].into());
     house.check("disabled", 1, 0);
     assert_eq!(text(&house.device().unwrap(), "accountEnabled"), "false");
     house.write(WS01, Values::new());
@@ -163,7 +176,10 @@ fn plan_and_receipts_tell_of_it() {
     let kept = sync::Plan::from_json(&text).unwrap();
     assert_eq!(kept, planned.plan);
     let report = house.engine.apply(kept.clone(), now()).unwrap();
-    assert_eq!((report.outcome, report.apply.exported), (Outcome::Applied, 1));
+    assert_eq!(
+        (report.outcome, report.apply.exported),
+        (Outcome::Applied, 1)
+    );
     let again = house.engine.apply(kept, now()).unwrap();
     assert_eq!((again.outcome, again.apply.exported), (Outcome::Refused, 0));
 
@@ -209,13 +225,17 @@ fn what_is_removed_in_the_cloud_comes_back_and_what_is_foreign_stays() {
         Attributes::from([(name, Values::from([sid.as_bytes().to_vec()]))])
     };
     let other = foreign("S-1-5-21-9-9-9-1601");
-    house.cloud.plant_object("device", "11111111-0000-0000-0000-000000000000", other);
+    house
+        .cloud
+        .plant_object("device", "11111111-0000-0000-0000-000000000000", other);
     let report = house.cycle();
     assert_eq!(report.plan.summary.drift, 1, "{:#?}", report.plan);
     assert_eq!(report.apply.withdrawn, 0, "it is another domain's");
     // One of this domain that nobody knows, such as after the state was lost, is deleted.
     let ours = foreign("S-1-5-21-1-2-3-1999");
-    house.cloud.plant_object("device", "22222222-0000-0000-0000-000000000000", ours);
+    house
+        .cloud
+        .plant_object("device", "22222222-0000-0000-0000-000000000000", ours);
     let report = house.cycle();
     assert_eq!(report.apply.withdrawn, 1, "{report:#?}");
 }
@@ -225,7 +245,9 @@ fn a_sid_that_changed_is_told_and_not_sent() {
     let mut house = House::new();
     house.check("first", 1, 0);
     let other = types::Sid::nt(&[21, 1, 2, 3]).with_rid(500);
-    house.directory.set(WS01, "objectSid", [other.to_bytes()].into());
+    house
+        .directory
+        .set(WS01, "objectSid", [other.to_bytes()].into());
     let report = house.cycle();
     assert_eq!(report.outcome, Outcome::Refused, "{report:#?}");
     let refusals = report.refusals();
@@ -236,7 +258,8 @@ fn a_sid_that_changed_is_told_and_not_sent() {
 
 #[test]
 fn too_many_deletions_stop_the_plan() {
-    let rule = "version = 1\n[[override]]\nid = 'out-cloud-device'\nmax_object_deletes = '0% or 0'\n";
+    let rule =
+        "version = 1\n[[override]]\nid = 'out-cloud-device'\nmax_object_deletes = '0% or 0'\n";
     let mut house = House::with(rule);
     house.write(WS01, [certificate(&house.computer.to_string())].into());
     house.check("first", 1, 0);
@@ -255,7 +278,10 @@ fn a_rule_that_is_off_neither_makes_nor_deletes() {
     let mut house = House::with(off);
     house.write(WS01, [certificate(&house.computer.to_string())].into());
     let report = house.cycle();
-    assert_eq!((report.outcome, report.plan.summary.dormant), (Outcome::Unchanged, 1));
+    assert_eq!(
+        (report.outcome, report.plan.summary.dormant),
+        (Outcome::Unchanged, 1)
+    );
     house.engine.set_rules(RuleSet::shipped().unwrap());
     house.check("on", 1, 0);
     let off = RuleFile {
@@ -265,14 +291,20 @@ fn a_rule_that_is_off_neither_makes_nor_deletes() {
     house.engine.set_rules(RuleSet::read(&[off]).unwrap());
     house.write(WS01, Values::new());
     let report = house.cycle();
-    assert_eq!((report.outcome, report.plan.summary.dormant), (Outcome::Unchanged, 1), "{report:#?}");
+    assert_eq!(
+        (report.outcome, report.plan.summary.dormant),
+        (Outcome::Unchanged, 1),
+        "{report:#?}"
+    );
     assert!(house.device().is_some());
 }
 
 #[test]
 fn the_kerberos_server_object_travels_without_its_key() {
     let mut house = House::with("version = 1\n");
-    house.directory.add_kerberos_server("krbtgt_AzureAD", 39_612, 1);
+    house
+        .directory
+        .add_kerberos_server("krbtgt_AzureAD", 39_612, 1);
     // The account of a real read-only domain controller has a number too.
     house.directory.add_kerberos_server("krbtgt_RODC1", 4711, 1);
     house.check("first", 1, 0);
@@ -285,7 +317,11 @@ fn the_kerberos_server_object_travels_without_its_key() {
     ] {
         assert_eq!(text(&facts, name), expect, "{name}");
     }
-    house.directory.set("krbtgt_39612", "msDS-KeyVersionNumber", [b"2".to_vec()].into());
+    house.directory.set(
+        "krbtgt_39612",
+        "msDS-KeyVersionNumber",
+        [b"2".to_vec()].into(),
+    );
     house.check("its key was rotated", 1, 0);
     let facts = house.cloud.object("corp.contoso.com").unwrap();
     assert_eq!(text(&facts, "keyVersion"), "2");
@@ -311,12 +347,18 @@ fn a_cycle_that_was_killed_is_made_up_for() {
                 false => ControlFlow::Continue(()),
             }));
         assert!(house.engine.cycle(now()).is_err());
-        house.engine.observe(Box::new(|_| ControlFlow::Continue(())));
+        house
+            .engine
+            .observe(Box::new(|_| ControlFlow::Continue(())));
         house.cycle();
         assert!(house.device().is_some(), "stop {stop}");
         assert!(house.cycle().plan.is_empty(), "stop {stop}");
         let receipts = house.engine.state().receipts(0, 10).unwrap();
         let states: Vec<_> = receipts.iter().map(|r| r.state).collect();
-        assert_eq!(states, [ReceiptState::Written, ReceiptState::Confirmed], "stop {stop}");
+        assert_eq!(
+            states,
+            [ReceiptState::Written, ReceiptState::Confirmed],
+            "stop {stop}"
+        );
     }
 }

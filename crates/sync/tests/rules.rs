@@ -161,13 +161,7 @@ fn what_is_wrong_is_said() {
         &["owns = \"mine\" is unknown"],
     );
     let provision = "[[rule]]\nid='o'\ndirection='outbound'\nconnector='cloud'\nfrom='person'\nto='user'\nlink='provision'\nprecedence=1\njoin=[['sourceAnchor = sourceAnchor']]\n";
-    check(
-        provision,
-        &[
-            "carry other objects",
-            "ride on inbound joins",
-        ],
-    );
+    check(provision, &["carry other objects", "ride on inbound joins"]);
     let provision = provision.replace("cloud", "ad");
     check(&provision, &["makes no directory objects"]);
     let device = "[[rule]]\nid='o'\ndirection='outbound'\nconnector='cloud'\nfrom='device'\nto='device'\nlink='provision'\nprecedence=1\n";

@@ -26,7 +26,7 @@ pub struct DeviceKeys {
 /// A key could not be made or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the device's {0}; join the device again")]
-pub struct KeyError(&'static str);
+pub struct KeyError(pub(crate) &'static str);
 
 impl DeviceKeys {
     /// New keys of 2048 bits.

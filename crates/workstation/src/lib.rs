@@ -15,6 +15,7 @@ pub mod cloud;
 pub mod connection;
 pub mod device;
 pub mod domain;
+pub mod hybrid;
 pub mod joined;
 pub mod keys;
 pub mod offline;

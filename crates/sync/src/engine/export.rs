@@ -55,7 +55,9 @@ impl Engine {
         }
         if report.exported + report.withdrawn > 0 {
             match self.import(Connector::Cloud, false, now) {
-                Ok(_) => self.confirm_exports(Some(report), self.moment(now)).map(drop)?,
+                Ok(_) => self
+                    .confirm_exports(Some(report), self.moment(now))
+                    .map(drop)?,
                 Err(Error::Connector { source, .. }) => {
                     tracing::warn!(%source, "the cloud cannot be imported again to confirm the writes");
                 }
@@ -183,9 +185,10 @@ impl Engine {
             export.state = ExportState::Confirmed;
             self.state.note_export(&export)?;
             let objects = report.as_mut().map(|report| report.objects.iter_mut());
-            let mut same = objects.into_iter().flatten().filter(|object| {
-                object.anchor == export.anchor && object.attribute == export.kind
-            });
+            let mut same = objects
+                .into_iter()
+                .flatten()
+                .filter(|object| object.anchor == export.anchor && object.attribute == export.kind);
             if let Some(OutcomeState::Written { confirmed, .. }) =
                 same.next().map(|object| &mut object.state)
             {

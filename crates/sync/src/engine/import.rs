@@ -6,9 +6,7 @@ use types::Timestamp;
 
 use super::{Engine, Step, of};
 use crate::Error;
-use crate::connector::{
-    Change, Connector, ConnectorError, Cursor, ImportRequest, Kinds, Stop,
-};
+use crate::connector::{Change, Connector, ConnectorError, Cursor, ImportRequest, Kinds, Stop};
 use crate::report::ImportCount;
 use crate::rules::Guard;
 use crate::store::{ObjectRow, State};

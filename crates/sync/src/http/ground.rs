@@ -76,11 +76,7 @@ impl HttpCloud {
         })
     }
 
-    fn write(
-        &self,
-        path: &str,
-        body: Option<&impl Serialize>,
-    ) -> Result<(), WriteError> {
+    fn write(&self, path: &str, body: Option<&impl Serialize>) -> Result<(), WriteError> {
         let url = format!("{}{path}", self.origin);
         let bearer = format!("Bearer {}", self.token.expose());
         let answer = match body {
@@ -92,7 +88,11 @@ impl HttpCloud {
                     .header("content-type", "application/json")
                     .send(&json[..])
             }
-            None => self.agent.delete(url).header("authorization", bearer).call(),
+            None => self
+                .agent
+                .delete(url)
+                .header("authorization", bearer)
+                .call(),
         };
         let retry = |message: String| WriteError {
             class: WriteErrorClass::Retry,
@@ -123,7 +123,9 @@ impl ObjectTarget for HttpCloud {
                 let server = attributes.map(to_server).transpose()?;
                 self.write(&paths::sync_kerberos_server(anchor), server.as_ref())
             }
-            other => Err(unfit(&format!("the cloud takes no objects of kind {other}"))),
+            other => Err(unfit(&format!(
+                "the cloud takes no objects of kind {other}"
+            ))),
         }
     }
 }
@@ -137,7 +139,9 @@ fn unfit(why: &str) -> WriteError {
 }
 
 fn refused(status: u16, body: &str) -> WriteError {
-    let detail = serde_json::from_str::<ErrorBody>(body).ok().map(|body| body.error);
+    let detail = serde_json::from_str::<ErrorBody>(body)
+        .ok()
+        .map(|body| body.error);
     let code = detail.as_ref().map(|detail| detail.code.clone());
     let message = detail.map_or_else(|| format!("HTTP {status}"), |detail| detail.message);
     let class = match (status, code) {
@@ -154,7 +158,11 @@ fn refused(status: u16, body: &str) -> WriteError {
     }
 }
 
-fn give(mut object: StagedObject, kinds: &Kinds, sink: &mut Sink<'_>) -> Result<(), ConnectorError> {
+fn give(
+    mut object: StagedObject,
+    kinds: &Kinds,
+    sink: &mut Sink<'_>,
+) -> Result<(), ConnectorError> {
     let kind = object.kind.clone();
     if !kinds.has(&kind) {
         return Ok(());
@@ -203,7 +211,10 @@ fn of_device(found: GroundDevice) -> StagedObject {
             "onPremisesDistinguishedName",
             device.on_premises_distinguished_name.as_ref(),
         )
-        .maybe("onPremisesDomainName", device.on_premises_domain_name.as_ref())
+        .maybe(
+            "onPremisesDomainName",
+            device.on_premises_domain_name.as_ref(),
+        )
         .maybe("operatingSystem", device.operating_system.as_ref())
         .maybe(
             "operatingSystemVersion",

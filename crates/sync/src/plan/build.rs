@@ -339,8 +339,7 @@ impl<'a> Maker<'a> {
 
     fn sleeping(&self) -> Vec<SleepingRule> {
         let causes = self.rules.rules().iter().filter_map(|rule| {
-            let outbound =
-                rule.direction == Direction::Outbound && rule.connector == Connector::Ad;
+            let outbound = rule.direction == Direction::Outbound && rule.connector == Connector::Ad;
             let needed = rule
                 .requires_schema
                 .iter()

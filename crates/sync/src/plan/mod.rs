@@ -13,8 +13,8 @@ use types::Timestamp;
 
 pub use build::make;
 pub(crate) use build::{base, make_again, make_and_settle, person_plans, why_waiting};
-pub(crate) use exports::{digest, filled};
 pub use exports::{ExportAction, ObjectExport};
+pub(crate) use exports::{digest, filled};
 pub use preflight::Preflight;
 
 use crate::connector::{Anchor, Value};

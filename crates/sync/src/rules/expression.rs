@@ -25,8 +25,8 @@ use cel::{Context, ExecutionError, Program, Value as CelValue};
 use types::{Dn, Guid, Sid};
 
 use crate::connector::Attributes;
-use crate::{certificates, keys};
 use crate::schema::Syntax;
+use crate::{certificates, keys};
 
 /// Something that turns values into values.
 pub trait Expression: fmt::Debug + Send + Sync {
@@ -168,11 +168,14 @@ fn functions() -> Context<'static, 'static> {
         context.add_function("domain_sid", move |v: Octets| {
             let sid = Sid::from_bytes(&v).map_err(|why| failed("domain_sid", why.to_string()))?;
             let domain = sid.domain();
-            let domain = domain.ok_or_else(|| failed("domain_sid", format!("{sid} is of no domain")))?;
+            let domain =
+                domain.ok_or_else(|| failed("domain_sid", format!("{sid} is of no domain")))?;
             Ok(Arc::new(domain.to_string()))
         }),
         context.add_function("guid", move |v: Octets| {
-            guid(&v).map(|guid| Arc::new(guid.to_string())).ok_or_else(|| failed("guid", "a GUID has 16 octets".to_owned()))
+            guid(&v)
+                .map(|guid| Arc::new(guid.to_string()))
+                .ok_or_else(|| failed("guid", "a GUID has 16 octets".to_owned()))
         }),
         context.add_function("dns_domain", move |name: Arc<String>| {
             let dn = name
@@ -181,15 +184,18 @@ fn functions() -> Context<'static, 'static> {
             Ok(Arc::new(dn.dns_domain().to_ascii_lowercase()))
         }),
         context.add_function("has_bit", |number: i64, mask: i64| number & mask == mask),
-        context.add_function("device_certificates", |list: Arc<Vec<CelValue>>, id: Octets| {
-            let id = guid(&id);
-            let is_own = |value: &&CelValue| match (value, id) {
-                (CelValue::Bytes(der), Some(id)) => certificates::is_of_device(der, id),
-                _ => false,
-            };
-            let own: Vec<CelValue> = list.iter().filter(is_own).cloned().collect();
-            CelValue::List(Arc::new(own))
-        }),
+        context.add_function(
+            "device_certificates",
+            |list: Arc<Vec<CelValue>>, id: Octets| {
+                let id = guid(&id);
+                let is_own = |value: &&CelValue| match (value, id) {
+                    (CelValue::Bytes(der), Some(id)) => certificates::is_of_device(der, id),
+                    _ => false,
+                };
+                let own: Vec<CelValue> = list.iter().filter(is_own).cloned().collect();
+                CelValue::List(Arc::new(own))
+            },
+        ),
     ];
     debug_assert!(
         added.iter().all(Result::is_ok),

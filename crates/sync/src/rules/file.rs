@@ -329,13 +329,17 @@ impl<'a> Builder<'a> {
         let carries_objects = outbound && connector == Some(Connector::Cloud);
         if !carries_objects && (raw.anchor.is_some() || raw.guard.max_object_deletes.is_some()) {
             self.problems.push(
-                "anchor and guard.max_object_deletes are for outbound rules into the cloud".to_owned(),
+                "anchor and guard.max_object_deletes are for outbound rules into the cloud"
+                    .to_owned(),
             );
         }
         let deletes = raw.guard.max_object_deletes.as_deref();
         let deletes = deletes.map_or(Ok(Guard::DEFAULT), str::parse);
         let max_object_deletes = deletes
-            .map_err(|error| self.problems.push(format!("guard.max_object_deletes: {error}")))
+            .map_err(|error| {
+                self.problems
+                    .push(format!("guard.max_object_deletes: {error}"))
+            })
             .ok();
         let flows = raw
             .flow

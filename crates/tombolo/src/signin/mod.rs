@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 mod device;
+mod hybrid;
 mod journal;
 mod keep;
 pub(crate) mod key;

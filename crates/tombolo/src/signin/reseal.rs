@@ -25,6 +25,7 @@ Exit codes:
 /// This device, apart from who signs in
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    HybridJoin(super::hybrid::HybridJoin),
     Reseal(Reseal),
 }
 
@@ -42,7 +43,10 @@ pub(crate) struct Reseal {
 
 /// Runs `tombolo device`.
 pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure> {
-    let Command::Reseal(command) = command;
+    let command = match command {
+        Command::HybridJoin(command) => return super::hybrid::run(command, shell),
+        Command::Reseal(command) => command,
+    };
     let state = command.state.open(None)?;
     match state.reseal(&command.seal)? {
         true => shell.line(format_args!("sealed by {}", command.seal))?,

@@ -187,6 +187,23 @@ impl State {
         Ok(caches)
     }
 
+    /// What seals this device.
+    pub(super) fn seal(&self) -> &dyn Seal {
+        &*self.seal
+    }
+
+    /// A file of the directory, where there is one.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.folder.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(Failure::new(format!("{} cannot be read", path.display())).why(error))
+            }
+        }
+    }
+
     /// Puts a whole new file into the directory, in the place of the old one.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         replace(&self.folder.join(name), bytes)
