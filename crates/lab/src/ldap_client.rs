@@ -51,6 +51,34 @@ impl LdapClient {
             .collect())
     }
 
+    /// Makes an object. A control is named by its object identifier, and has no value.
+    pub fn add(
+        &mut self,
+        dn: &str,
+        attributes: &[(&str, &str)],
+        control: Option<&str>,
+    ) -> Result<(), Error> {
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| (*name, HashSet::from([*value])))
+            .collect();
+        if let Some(control) = control {
+            self.connection.with_controls(RawControl {
+                ctype: control.to_owned(),
+                crit: true,
+                val: None,
+            });
+        }
+        let result = self.connection.add(dn, attributes)?;
+        check(&format!("make {dn}"), result)
+    }
+
+    /// Removes an object.
+    pub fn delete(&mut self, dn: &str) -> Result<(), Error> {
+        let result = self.connection.delete(dn)?;
+        check(&format!("remove {dn}"), result)
+    }
+
     /// Adds one value.
     pub fn add_value(&mut self, dn: &str, attribute: &str, value: &str) -> Result<(), Error> {
         self.modify(dn, Mod::Add(attribute, HashSet::from([value])), attribute)
@@ -63,6 +91,11 @@ impl LdapClient {
             Mod::Delete(attribute, HashSet::from([value])),
             attribute,
         )
+    }
+
+    /// Removes all values.
+    pub fn clear(&mut self, dn: &str, attribute: &str) -> Result<(), Error> {
+        self.modify(dn, Mod::Replace(attribute, HashSet::new()), attribute)
     }
 
     /// Replaces all values by one.

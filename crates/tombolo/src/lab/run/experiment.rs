@@ -59,6 +59,14 @@ pub(super) enum Step {
     MakeAdministrator,
     /// Removes the user's security key in the cloud.
     RemoveKeyInCloud,
+    /// Adds a Conditional Access policy that wants a device of the domain.
+    WantDomainDevice,
+    /// `tombolo device hybrid-join` as the computer, `tombolo sync run`, and once more.
+    JoinComputer,
+    /// Removes the computer's certificate from its object, and syncs.
+    RemoveComputerCertificate,
+    /// Deletes the computer's object, and syncs.
+    DeleteComputer,
 }
 
 /// What is tried.
@@ -86,6 +94,8 @@ pub(super) enum Attempt {
     UnlockAnOldCopy,
     /// The same in the state of another device.
     UnlockOnAnotherDevice,
+    /// `tombolo device hybrid-join` as the computer.
+    JoinComputer,
 }
 
 impl Attempt {
@@ -102,7 +112,7 @@ impl Attempt {
 }
 
 /// The experiments that come with the program, by name.
-pub(super) const SHIPPED: [(&str, &str); 9] = [
+pub(super) const SHIPPED: [(&str, &str); 10] = [
     (
         "synced-entry",
         include_str!("../../../../../experiments/synced-entry.toml"),
@@ -138,6 +148,10 @@ pub(super) const SHIPPED: [(&str, &str); 9] = [
     (
         "without-the-cloud",
         include_str!("../../../../../experiments/without-the-cloud.toml"),
+    ),
+    (
+        "hybrid-device",
+        include_str!("../../../../../experiments/hybrid-device.toml"),
     ),
 ];
 

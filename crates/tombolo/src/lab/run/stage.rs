@@ -5,7 +5,7 @@
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use ::lab::people::{SECOND_USER, TEST_USER};
+use ::lab::people::{SECOND_USER, TEST_USER, computer_dn};
 use ::lab::wires::{CloudWire, ask_kdc};
 use ::lab::{House, Options};
 use cloud_api::paths;
@@ -31,6 +31,8 @@ pub(super) struct Stage {
 
 const UNUSABLE: &str = "the experiment's house does not work";
 const KEYS: &str = "msDS-KeyCredentialLink";
+const JOINED: &str = "joined";
+const UNKNOWN: &str = "unknown to the cloud";
 
 impl Stage {
     /// A key registered and synced, a trust, and a device.
@@ -85,6 +87,30 @@ impl Stage {
                 succeeded(&command.output().tell(UNUSABLE)?)
             }
             Step::RemoveKeyInCloud => self.remove_key_in_cloud(),
+            Step::WantDomainDevice => self.want_domain_device(),
+            Step::JoinComputer => {
+                let (seen, why) = self.join_computer()?;
+                if seen != UNKNOWN {
+                    return Err(Failure::new(UNUSABLE).why(why));
+                }
+                self.sync()?;
+                match self.join_computer()? {
+                    (seen, _) if seen == JOINED => Ok(()),
+                    (_, why) => Err(Failure::new(UNUSABLE).why(why)),
+                }
+            }
+            Step::RemoveComputerCertificate => {
+                let dn = computer_dn(self.house.domain_dn()).to_string();
+                let mut ldap = self.house.ldap_as_administrator().tell(UNUSABLE)?;
+                ldap.clear(&dn, "userCertificate").tell(UNUSABLE)?;
+                self.sync()
+            }
+            Step::DeleteComputer => {
+                let dn = computer_dn(self.house.domain_dn()).to_string();
+                let mut ldap = self.house.ldap_as_administrator().tell(UNUSABLE)?;
+                ldap.delete(&dn).tell(UNUSABLE)?;
+                self.sync()
+            }
         }
     }
 
@@ -92,6 +118,9 @@ impl Stage {
     pub(super) fn attempt(&mut self, attempt: Attempt) -> Result<Seen, Failure> {
         if attempt == Attempt::SignIn {
             return self.sign_in_by_command();
+        }
+        if attempt == Attempt::JoinComputer {
+            return self.join_computer();
         }
         if attempt.is_without_cloud() {
             return self.without_cloud(attempt);
@@ -126,6 +155,7 @@ impl Stage {
                 }
             }
             Attempt::SignIn
+            | Attempt::JoinComputer
             | Attempt::SignInWithoutCloud
             | Attempt::UnlockWithoutCloud
             | Attempt::UnlockAnOldCopy
@@ -282,6 +312,50 @@ impl Stage {
         let cloud = self.house.cloud_as_administrator().tell(what)?;
         let change = serde_json::json!({ "accountEnabled": false });
         cloud.patch(&paths::user(user), &change).tell(what)
+    }
+
+    /// Everything is read, so that what was deleted is missed even where the connector does not see deleted objects.
+    fn sync(&self) -> Result<(), Failure> {
+        self.succeed(["sync", "run", "--full", "--config", "sync.toml"])
+    }
+
+    fn want_domain_device(&self) -> Result<(), Failure> {
+        let policy = serde_json::json!({
+            "displayName": "devices of the domain", "state": "enabled",
+            "conditions": {"users": {"includeUsers": ["All"]}, "applications": {"includeApplications": ["All"]}},
+            "grantControls": {"operator": "AND", "builtInControls": ["domainJoinedDevice"]},
+        });
+        let cloud = self.house.cloud_as_administrator().tell(UNUSABLE)?;
+        let added: Result<serde_json::Value, _> = cloud.post(paths::ACCESS_POLICIES, &policy);
+        added.map(drop).tell("the policy could not be added")
+    }
+
+    /// As the computer's own account, whose password an administrator sets for it.
+    fn join_computer(&self) -> Result<Seen, Failure> {
+        let dn = computer_dn(self.house.domain_dn()).to_string();
+        let password = "the computer's own password, 2026";
+        let quoted: Vec<u8> = format!("\"{password}\"")
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let mut ldap = self.house.ldap_as_administrator().tell(UNUSABLE)?;
+        ldap.replace_bytes(&dn, "unicodePwd", &quoted)
+            .tell("the computer's password could not be set")?;
+        self.write("computer.password", password)?;
+        let output = self
+            .command(["device", "hybrid-join"])?
+            .env("TOMBOLO_BIND", &dn)
+            .env("TOMBOLO_PASSWORD_FILE", "computer.password")
+            .output()
+            .tell(UNUSABLE)?;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        let seen = match output.status.code() {
+            Some(0) => JOINED,
+            Some(1) => UNKNOWN,
+            _ => "refused by the cloud",
+        };
+        Ok((seen.to_owned(), told.trim().to_owned()))
     }
 
     fn remove_key_in_cloud(&self) -> Result<(), Failure> {
