@@ -215,8 +215,14 @@ async fn a_code_works_once_for_its_application_its_place_and_its_verifier() {
         );
     }
     let once = code().await;
-    assert_eq!(desk.redeem(&once).await.status, StatusCode::OK);
+    let traded = desk.redeem(&once).await;
+    assert_eq!(traded.status, StatusCode::OK);
     refused(&desk.redeem(&once).await, "invalid_grant");
+    // RFC 6749 section 4.1.2: whoever was first may have been the thief.
+    let refresh = traded.json["refresh_token"].as_str().unwrap();
+    refused(&desk.refresh(CLIENT, refresh).await, "invalid_grant");
+    let told = desk.house.activities();
+    assert!(told.iter().any(|told| told == "endApplicationTokens"));
     let late = code().await;
     desk.house.clock.advance_seconds(61);
     refused(&desk.redeem(&late).await, "invalid_grant");

@@ -10,11 +10,12 @@ use types::{Guid, Timestamp};
 
 use super::Cloud;
 use super::conditional_access::state;
-use super::oidc::INTERVAL_S;
+use super::oidc::{CODE_S, INTERVAL_S};
 use crate::core::application_token::{ApplicationError, ApplicationToken, Proof};
 use crate::core::asked::Asked;
 use crate::core::conditional_access::{self, Attempt, strengths_of};
 use crate::core::refusal::SignInError;
+use crate::error::Error;
 use crate::store::{About, Store, UserRow};
 
 /// Seconds of an access token or id token.
@@ -30,15 +31,30 @@ impl Cloud {
         verifier: &str,
     ) -> Result<ApplicationAnswer, ApplicationError> {
         let now = self.now();
-        let found = self.0.applications.codes.take(code, now);
-        let (request, proof) = found.ok_or(ApplicationError::Grant("code"))?;
+        let applications = &self.0.applications;
+        let Some((request, proof)) = applications.codes.take(code, now) else {
+            self.end_tokens_of_code(code, now)?;
+            return Err(ApplicationError::Grant("code"));
+        };
         let is_same_place =
             url::Url::parse(redirect_uri).is_ok_and(|given| given == request.redirect_uri);
         if request.client_id != client || !is_same_place || !request.is_verified_by(verifier) {
             return Err(ApplicationError::Grant("code"));
         }
         let token = self.new_family(request.client_id, request.scope, proof);
-        self.grant(&token, request.nonce, now)
+        let answer = self.grant(&token, request.nonce, now)?;
+        let ends = now.plus_seconds(CODE_S);
+        // Without room a second use is refused all the same.
+        let _ = applications.redeemed.keep(code, token, ends, now);
+        Ok(answer)
+    }
+
+    /// A code that comes a second time was copied: what it was traded for ends (RFC 6749 section 4.1.2).
+    fn end_tokens_of_code(&self, code: &str, now: Timestamp) -> Result<(), Error> {
+        match self.0.applications.redeemed.take(code, now) {
+            Some(token) => self.end_family(&token, now),
+            None => Ok(()),
+        }
     }
 
     /// Answers a device that waits (RFC 8628 section 3.4).
@@ -99,7 +115,8 @@ impl Cloud {
             .store()
             .read(|db| Store::is_good_generation(db, family, generation))?;
         if !is_good {
-            return Err(self.end_family(&token, now));
+            self.end_family(&token, now)?;
+            return Err(refused());
         }
         let asked = Asked::of_claims(claims);
         let age_s = now.seconds_since(token.proof.signed_in);
@@ -114,19 +131,15 @@ impl Cloud {
     }
 
     /// Somebody has a copy, so nobody goes on.
-    fn end_family(&self, token: &ApplicationToken, now: Timestamp) -> ApplicationError {
-        let refused = ApplicationError::Grant("refresh token");
+    fn end_family(&self, token: &ApplicationToken, now: Timestamp) -> Result<(), Error> {
         let about = token.proof.about(&token.client_id);
-        let ended = self.store().write(|db| {
+        self.store().write(|db| {
             if Store::end_family(db, token.family)? {
-                self.tell_sign_in(db, now, "endApplicationTokens", about, &refused.to_string())?;
+                let why = "a code or refresh token was used a second time";
+                self.tell_sign_in(db, now, "endApplicationTokens", about, why)?;
             }
             Ok(())
-        });
-        match ended {
-            Ok(()) => refused,
-            Err(error) => error.into(),
-        }
+        })
     }
 
     fn new_family(&self, client_id: String, scope: String, proof: Proof) -> ApplicationToken {
@@ -170,7 +183,10 @@ impl Cloud {
         match is_kept {
             true => Ok(answer),
             // Another request with the same token was quicker.
-            false => Err(self.end_family(token, now)),
+            false => {
+                self.end_family(token, now)?;
+                Err(ApplicationError::Grant("refresh token"))
+            }
         }
     }
 

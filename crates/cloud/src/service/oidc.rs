@@ -9,7 +9,7 @@ use cloud_api::prt::{FidoAssertion, GRANT_REFRESH};
 use types::Timestamp;
 
 use super::Cloud;
-use crate::core::application_token::{ApplicationError, FAMILY_S, Proof};
+use crate::core::application_token::{ApplicationError, ApplicationToken, FAMILY_S, Proof};
 use crate::core::authorization::{Authorization, client_id};
 use crate::core::expiring::Expiring;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::store::Store;
 /// Seconds to sign in on the page.
 const SIGN_IN_S: i64 = 10 * 60;
 /// Seconds of a code (RFC 6749 section 4.1.2 allows ten minutes).
-const CODE_S: i64 = 60;
+pub(super) const CODE_S: i64 = 60;
 /// Seconds of a device code.
 const DEVICE_CODE_S: i64 = 15 * 60;
 /// Seconds between polls.
@@ -31,6 +31,8 @@ const USER_CODE_LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 pub(super) struct Applications {
     sign_ins: Expiring<Purpose>,
     pub(super) codes: Expiring<(Authorization, Proof)>,
+    /// What codes were traded for, as long as they would have lasted.
+    pub(super) redeemed: Expiring<ApplicationToken>,
     pub(super) devices: Expiring<Waiting>,
     /// Device codes by user code.
     user_codes: Expiring<String>,
