@@ -94,7 +94,14 @@ impl ServedCloud {
         publish(&cloud);
 
         let pki = Pki::new("contoso.example").unwrap();
-        let tls = pki.server(&["127.0.0.1", "localhost", RP_ID]).unwrap();
+        // One client looks whether the name that it has built in is the server's.
+        let names = [
+            "127.0.0.1",
+            "localhost",
+            RP_ID,
+            "enterpriseregistration.windows.net",
+        ];
+        let tls = pki.cloud(&names).unwrap();
         std::fs::write(directory.path().join(CA), pki.ca_pem()).unwrap();
         runtime.spawn(cloud::serve(
             listener,
