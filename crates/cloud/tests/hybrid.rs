@@ -231,7 +231,7 @@ async fn a_join_is_proven_or_refused() {
     check(
         "a proof of the future",
         id,
-        signed(&computer.key, &text(SID, 301)),
+        signed(&computer.key, &text(SID, 302)),
         no,
         "five minutes",
     )
