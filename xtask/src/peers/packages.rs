@@ -31,7 +31,7 @@ const fn package(name: &'static str, brings: Brings, needed_by: &'static str) ->
     }
 }
 
-const PACKAGES: [Package; 30] = [
+const PACKAGES: [Package; 31] = [
     package("gcc", Program("cc"), "everything"),
     package("g++", Program("g++"), "fuzz: libFuzzer's runtime"),
     package(
@@ -157,6 +157,11 @@ const PACKAGES: [Package; 30] = [
         "libnss-wrapper",
         Library("libnss_wrapper.so"),
         "conformance: Linux users of a test's own",
+    ),
+    package(
+        "valgrind",
+        Program("valgrind"),
+        "conformance: the memory of the PAM module",
     ),
 ];
 
