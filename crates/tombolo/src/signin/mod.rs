@@ -208,6 +208,12 @@ fn granted(credentials: &Credentials) -> Granted {
     }
 }
 
+/// A time as people read it.
+fn time(at: Timestamp) -> String {
+    let whole = Timestamp::from_unix_seconds(at.unix_seconds());
+    whole.to_rfc3339().unwrap_or_default()
+}
+
 fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure> {
     let exit = match report.no_ticket {
         None => Exit::Good,
@@ -217,7 +223,6 @@ fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure>
         shell.json(report)?;
         return Ok(exit);
     }
-    let time = |at: Timestamp| at.to_rfc3339().unwrap_or_default();
     let mut rows = table(["what", "until"]);
     rows.add_row([
         Cell::new("primary refresh token"),

@@ -63,9 +63,10 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
         Form::Hex => line(&hash),
         Form::Smbpasswd => {
             let account = user.split('@').next().unwrap_or(&user);
+            let no_lm_hash = "X".repeat(32);
             let hash = Zeroizing::new(HEXUPPER.encode(hash.expose()));
             Zeroizing::new(format!(
-                "{account}:0:XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX:{}:[U          ]:LCT-00000000:\n",
+                "{account}:0:{no_lm_hash}:{}:[U          ]:LCT-00000000:\n",
                 *hash
             ))
         }

@@ -25,7 +25,7 @@ Exit codes:
 /// This device, apart from who signs in
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    HybridJoin(super::hybrid::HybridJoin),
+    HybridJoin(Box<super::hybrid::HybridJoin>),
     Reseal(Reseal),
 }
 

@@ -11,6 +11,7 @@ use workstation::domain::DomainController as _;
 use super::agent::{self, SessionStatus};
 use super::settings::Settings;
 use super::state::StateArgs;
+use super::time;
 use crate::io::{CacheArgs, Exit, Failure, OsEntropy, Shell, SystemClock, table};
 
 const HELP: &str = "\
@@ -161,12 +162,6 @@ fn domain_answers(settings: &Settings, principal: &Principal) -> bool {
     let begun = PasswordSignIn::begin(principal, nothing, now, &mut OsEntropy);
     let mut wire = settings.domain(principal.realm.as_str());
     begun.is_ok_and(|(_, request)| wire.ask(&request).is_ok())
-}
-
-/// A time as people read it.
-fn time(at: Timestamp) -> String {
-    let whole = Timestamp::from_unix_seconds(at.unix_seconds());
-    whole.to_rfc3339().unwrap_or_default()
 }
 
 fn works(report: &Report, now: Timestamp) -> Vec<Works> {

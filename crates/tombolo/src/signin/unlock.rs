@@ -12,7 +12,7 @@ use super::key::KeyArgs;
 use super::offline::{self, NotUnlocked};
 use super::settings::Settings;
 use super::state::StateArgs;
-use super::{agent, journal, keep, nt_hash};
+use super::{agent, journal, keep, nt_hash, time};
 use crate::io::{CacheArgs, Exit, Failure, Shell, SystemClock, table};
 
 const HELP: &str = "\
@@ -130,7 +130,6 @@ fn tell(report: &Report, json: bool, shell: &mut Shell) -> Result<Exit, Failure>
         shell.json(report)?;
         return Ok(exit);
     }
-    let time = |at: Timestamp| at.to_rfc3339().unwrap_or_default();
     let mut rows = table(["what", "until"]);
     rows.add_row([
         Cell::new("sign-in here without the cloud"),
