@@ -217,7 +217,7 @@ fn compare(export: &mut ObjectExport, present: Option<&Attributes>) {
         return;
     }
     let words = |values: Option<&Values>| {
-        let told: Vec<String> = values.into_iter().flatten().map(|v| in_words(v)).collect();
+        let told: Vec<String> = values.into_iter().flatten().map(in_words).collect();
         if told.is_empty() {
             "nothing".to_owned()
         } else {

@@ -1,4 +1,4 @@
-//! `tombolo sync`: carry registered keys from the cloud to the directory, under rules, with a plan.
+//! `tombolo sync`: carry registered keys from the cloud to the directory, and devices the other way, under rules, with a plan.
 
 mod config;
 mod doctor;
@@ -43,7 +43,7 @@ The configuration (sync.toml, --config or TOMBOLO_SYNC_CONFIG):
   path = \"sync.sqlite\"
 ";
 
-/// Carry registered keys from the cloud to the directory, with a plan
+/// Carry registered keys to the directory and devices to the cloud, with a plan
 #[derive(Debug, clap::Args)]
 #[command(after_help = const_help())]
 pub(crate) struct Command {
