@@ -1,5 +1,12 @@
 //! The helper as a real process: what it inherits, and every way in which it can fail to answer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot set up its process has failed"
+)]
+
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};

@@ -66,9 +66,7 @@ pub(crate) fn run(command: &Command, shell: &mut Shell) -> Result<Exit, Failure>
             gid,
             session,
         } => establish(command, &user, Owner { uid, gid }, &Secret::new(session)),
-        Request::Remove {
-            uid, gid, lease, ..
-        } => remove(command, Owner { uid, gid }, &lease),
+        Request::Remove { uid, gid, lease } => remove(command, Owner { uid, gid }, &lease),
     };
     // Whatever this machine cannot do says nothing about the user: other ways in stay open.
     let ended = ended.unwrap_or_else(|failure| Ended::new(Outcome::Unavailable, line(&failure)));

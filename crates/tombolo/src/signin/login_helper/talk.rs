@@ -36,12 +36,7 @@ pub(super) enum Request {
         session: String,
     },
     /// Take them away.
-    Remove {
-        user: String,
-        uid: u32,
-        gid: u32,
-        lease: String,
-    },
+    Remove { uid: u32, gid: u32, lease: String },
 }
 
 /// How the work ended.
