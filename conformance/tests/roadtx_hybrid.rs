@@ -160,3 +160,28 @@ fn it_joins_as_a_computer_of_the_domain_and_leaves() {
     assert_eq!(device.registration_date_time, None);
     prt(&session).refused("not signed by a device");
 }
+
+/// As a Mac it brings its transport key as a JSON Web Key; the session key arrives all the same.
+#[test]
+fn it_brings_its_transport_key_as_a_json_web_key() {
+    let served = ServedCloud::new(Compatibility::default());
+    let roadtx = Roadtx(&served);
+    let session = served.session();
+    let caller = served.cloud.authenticate(&session).unwrap();
+    let token = served.cloud.registration_token(&caller, &session).unwrap();
+    let mac = [
+        "device",
+        "-a",
+        "join",
+        "-n",
+        "mac",
+        "--device-type",
+        "MacOS",
+    ];
+    let files = ["-c", "device.pem", "-k", "device.key", "--access-token"];
+    let token = [token.access_token.as_str()];
+    let said = roadtx.run(&[&mac[..], &files, &token].concat()).well();
+    assert!(said.contains(JOINED), "{said}");
+    roadtx.prt("a.prt", &["--refresh-token", &session]).well();
+    roadtx.run(&["prt", "-a", "renew", "-f", "a.prt"]).well();
+}

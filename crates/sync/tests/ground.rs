@@ -362,3 +362,39 @@ fn a_cycle_that_was_killed_is_made_up_for() {
         );
     }
 }
+
+/// A state of before objects were carried is brought up to date when it is written next, and can be looked at before.
+#[test]
+fn a_state_of_the_first_version_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sync.sqlite");
+    let version = || -> i64 {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    };
+    drop(State::open(&path).unwrap());
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let back = "DROP TABLE object_export; DROP INDEX object_alone; PRAGMA user_version = 1;";
+    db.execute_batch(back).unwrap();
+    drop(db);
+    assert_eq!(
+        State::open_to_read(&path)
+            .unwrap()
+            .census()
+            .unwrap()
+            .persons,
+        0
+    );
+    assert_eq!(version(), 1);
+    let house = House::new();
+    let mut engine = Engine::new(
+        State::open(&path).unwrap(),
+        RuleSet::shipped().unwrap(),
+        Box::new(house.cloud.clone()),
+        Box::new(house.directory.clone()),
+        Options::default(),
+    );
+    assert_eq!(engine.cycle(now()).unwrap().apply.exported, 1);
+    assert_eq!(version(), 2);
+}
