@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use types::Secret;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::{Agent, http};
+use ureq::typestate::WithBody;
+use ureq::{Agent, RequestBuilder, http};
 
 use crate::Error;
 use crate::pki::provider;
@@ -54,13 +55,38 @@ impl CloudClient {
         read(path, request.send_json(body))
     }
 
-    /// PATCH with a JSON body, whose answer has no content.
-    pub fn patch(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+    /// PUT of a JSON body.
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
         let request = self
             .agent
-            .patch(format!("{}{path}", self.origin))
+            .put(format!("{}{path}", self.origin))
             .header("Authorization", self.bearer());
+        read(path, request.send_json(body))
+    }
+
+    /// PATCH with a JSON body, whose answer has no content.
+    pub fn patch(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        self.tell(path, self.agent.patch(self.url(path)), body)
+    }
+
+    /// PUT of a JSON body, whose answer has no content.
+    pub fn replace(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        self.tell(path, self.agent.put(self.url(path)), body)
+    }
+
+    /// POST of a JSON body, whose answer has no content.
+    pub fn add(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        self.tell(path, self.agent.post(self.url(path)), body)
+    }
+
+    fn tell(
+        &self,
+        path: &str,
+        request: RequestBuilder<WithBody>,
+        body: &impl Serialize,
+    ) -> Result<(), Error> {
         let mut answer = request
+            .header("Authorization", self.bearer())
             .send_json(body)
             .map_err(|error| unreachable_at(path, &error))?;
         if answer.status().is_success() {
@@ -82,6 +108,10 @@ impl CloudClient {
             return Ok(());
         }
         Err(refusal(path, &mut answer))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
     }
 
     fn bearer(&self) -> String {

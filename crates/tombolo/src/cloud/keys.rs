@@ -1,12 +1,12 @@
 //! `cloud key`: what the feed will tell the sync about a user.
 
-use ::cloud::Caller;
 use cloud_api::Base64Url;
 use keycred::{KeyUsage, SearchableDeviceKey};
 use serde_json::json;
 
-use super::state::{FORMAT, State, done, find};
-use crate::io::{Exit, Failure, Shell, Tell, table};
+use super::reach::Reach;
+use super::state::{FORMAT, done};
+use crate::io::{Exit, Failure, Shell, table};
 
 /// Keys.
 #[derive(Debug, clap::Subcommand)]
@@ -14,26 +14,25 @@ pub(super) enum Key {
     /// List the keys of a user
     List(List),
     /// Remove a key; the next sync removes it on the ground
+    #[command(visible_alias = "delete")]
     Remove(Remove),
 }
 
 /// List keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
-    #[command(flatten)]
-    state: State,
     /// Sign-in name or id
     name: String,
     /// Print JSON: each key as searchableDeviceKey
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// Remove a key.
 #[derive(Debug, clap::Args)]
 pub(super) struct Remove {
-    #[command(flatten)]
-    state: State,
     /// Sign-in name or id of the user
     name: String,
     /// The key's id, as `key list` prints it
@@ -41,6 +40,8 @@ pub(super) struct Remove {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(super) fn run(key: Key, shell: &mut Shell) -> Result<Exit, Failure> {
@@ -51,16 +52,13 @@ pub(super) fn run(key: Key, shell: &mut Shell) -> Result<Exit, Failure> {
 }
 
 fn list(list: &List, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = list.state.open()?;
-    let user = find(&cloud, &list.name)?;
-    let operator = Caller::operator();
-    let what = || format!("could not list the keys of {}", list.name);
-    let keys = cloud.device_keys(&operator, user.id).tell(what())?;
+    let cloud = list.reach.open()?;
+    let user = cloud.user(&list.name)?;
+    let (keys, methods) = cloud.keys(&user)?;
     if list.json {
         shell.json(&json!({ "format": FORMAT, "user": keys }))?;
         return Ok(Exit::Good);
     }
-    let methods = cloud.security_keys(&operator, user.id).tell(what())?;
     let mut table = table(["Usage", "Created", "Name", "Model", "Attested", "Id"]);
     for key in &keys.searchable_device_key {
         let id = id(key);
@@ -90,26 +88,19 @@ fn id(key: &SearchableDeviceKey) -> String {
 }
 
 fn remove(remove: &Remove, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = remove.state.open()?;
-    let user = find(&cloud, &remove.name)?;
-    let operator = Caller::operator();
-    let what = || format!("could not remove key {} of {}", remove.key, remove.name);
-    let keys = cloud.device_keys(&operator, user.id).tell(what())?;
-    let key = keys
-        .searchable_device_key
-        .iter()
-        .find(|key| id(key) == remove.key)
-        .ok_or_else(|| {
-            Failure::new(what())
-                .why("the user has no such key")
-                .next("copy the id from `tombolo cloud key list`")
-        })?;
-    if key.usage == KeyUsage::FIDO {
-        cloud.remove_security_key(&operator, user.id, &remove.key)
-    } else {
-        cloud.remove_ngc_key(&operator, user.id, &remove.key)
-    }
-    .tell(what())?;
+    let cloud = remove.reach.open()?;
+    let user = cloud.user(&remove.name)?;
+    let (keys, _) = cloud.keys(&user)?;
+    let mut keys = keys.searchable_device_key.iter();
+    let key = keys.find(|key| id(key) == remove.key).ok_or_else(|| {
+        Failure::new(format!(
+            "could not remove key {} of {}",
+            remove.key, remove.name
+        ))
+        .why("the user has no such key")
+        .next("copy the id from `tombolo cloud key list`")
+    })?;
+    cloud.remove_key(&user, &remove.key, key.usage == KeyUsage::FIDO)?;
     let text = format!("removed key {} of {}", remove.key, user.user_principal_name);
     done(shell, remove.json, "removed", &remove.key, &text)
 }

@@ -1,10 +1,17 @@
 //! `tombolo cloud`: the identity provider, served and looked after.
 //!
-//! Every subcommand but `serve` works on the state directory itself, beside a server that may be running: whoever can
-//! open it may do everything. Over the network the same is done with tokens, see `docs/cloud-api.md`.
+//! Making, serving and tokens work on the state directory itself, beside a server that may be running: whoever can open
+//! it may do everything. The rest does so too, or works over HTTPS with an administrator's token (`reach`); each command
+//! is the same either way (`administration`). See `docs/cloud.md`.
 
+mod administration;
+mod devices;
+mod groups;
 mod keys;
+mod logs;
 mod people;
+mod policies;
+mod reach;
 mod serve;
 mod state;
 mod tenant;
@@ -22,9 +29,23 @@ Examples:
   tombolo cloud pass --state cloud testuser@corp.contoso.com  lets the user register the first key
   tombolo cloud key list --state cloud testuser@corp.contoso.com
 
+From another machine, with an administrator's token:
+  export TOMBOLO_CLOUD=https://login.contoso.example:8443
+  export TOMBOLO_CLOUD_TOKEN_FILE=admin.token TOMBOLO_CLOUD_CA_FILE=cert.pem
+  tombolo cloud users list
+  tombolo cloud devices disable desk-12
+  tombolo cloud signins --failed --since 24h
+  tombolo cloud policies what-if testuser@corp.contoso.com --application kerberos
+
 The certificate may come from any authority that the clients trust. One for trying things out:
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=login.contoso.example \\
       -addext subjectAltName=DNS:login.contoso.example,IP:127.0.0.1 -keyout key.pem -out cert.pem";
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  tombolo cloud signins --failed --since 24h
+  tombolo cloud signins --user testuser@corp.contoso.com --top 10 --json
+  tombolo cloud signins --follow";
 
 /// The identity provider: users, security keys, and the feed that a sync follows
 #[derive(Debug, clap::Args)]
@@ -45,15 +66,32 @@ enum Action {
     /// Accept keys whose attestation leads to the root certificates in these files
     Trust(tenant::Trust),
     /// Who did what, newest first
-    Audit(tenant::Audit),
-    /// Add, list, disable and remove users
-    #[command(subcommand)]
+    Audit(logs::Read),
+    /// Sign-ins and renewals, granted and refused, newest first
+    #[command(name = "signin", visible_alias = "signins", after_help = LOG_EXAMPLES)]
+    SignIn(logs::Read),
+    /// Tickets for the ground and access tokens, issued and refused, newest first
+    #[command(visible_alias = "tickets")]
+    Ticket(logs::Read),
+    /// How long audit records are kept
+    Retention(logs::Retention),
+    /// Add, list, show, disable and remove users
+    #[command(subcommand, visible_alias = "users")]
     User(people::User),
     /// Make a temporary access pass for a user; prints it, once
     Pass(people::Pass),
     /// List and remove the keys of a user
-    #[command(subcommand)]
+    #[command(subcommand, visible_alias = "keys")]
     Key(keys::Key),
+    /// Add, list, show, fill and remove groups of users
+    #[command(subcommand, visible_alias = "groups")]
+    Group(groups::Group),
+    /// List, show, disable, mark and remove devices
+    #[command(subcommand, visible_alias = "devices")]
+    Device(devices::Device),
+    /// Conditional Access: list, show, add, try and remove policies
+    #[command(subcommand, visible_alias = "policies")]
+    Policy(policies::Policy),
 }
 
 /// Does what was asked.
@@ -63,9 +101,15 @@ pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> 
         Action::Serve(serve) => serve::run(&serve, shell),
         Action::Token(token) => tenant::token(&token, shell),
         Action::Trust(trust) => tenant::trust(&trust, shell),
-        Action::Audit(audit) => tenant::audit(&audit, shell),
+        Action::Audit(read) => logs::audit(&read, shell),
+        Action::SignIn(read) => logs::sign_ins(&read, shell),
+        Action::Ticket(read) => logs::tickets(&read, shell),
+        Action::Retention(retention) => logs::retention(&retention, shell),
         Action::User(user) => people::user(user, shell),
         Action::Pass(pass) => people::pass(&pass, shell),
         Action::Key(key) => keys::run(key, shell),
+        Action::Group(group) => groups::run(group, shell),
+        Action::Device(device) => devices::run(device, shell),
+        Action::Policy(policy) => policies::run(policy, shell),
     }
 }

@@ -1,33 +1,36 @@
 //! `cloud user` and `cloud pass`.
 
-use ::cloud::{Caller, Cloud};
+use ::cloud::{AuditQuery, SignInLog};
 use cloud_api::access::NewTemporaryAccessPass;
 use cloud_api::users::{NewUser, User as CloudUser, UserChange};
 use serde_json::json;
 
-use super::state::{FORMAT, State, done, find};
-use crate::io::{Exit, Failure, Shell, Tell, table};
+use super::reach::Reach;
+use super::state::{FORMAT, done, yes};
+use crate::io::{Exit, Failure, Shell, table};
 
 /// Users.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum User {
     /// Make a user of the cloud alone; users of the ground come by the sync
+    #[command(visible_alias = "create")]
     Add(Add),
     /// List all users
     List(List),
+    /// Show a user: the account on the ground, keys, devices, groups, the last sign-in
+    Show(Named),
     /// Disable a user: keys stay, registration and sign-in end
     Disable(Named),
     /// Enable a user again
     Enable(Named),
     /// Delete a user with all keys; the sync hears of it
+    #[command(visible_alias = "delete")]
     Remove(Named),
 }
 
 /// Make a user.
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
-    #[command(flatten)]
-    state: State,
     /// Sign-in name, such as testuser@corp.contoso.com
     name: String,
     /// Name for people; the sign-in name when absent
@@ -36,34 +39,37 @@ pub(super) struct Add {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// List users.
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
-    #[command(flatten)]
-    state: State,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// One user.
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {
-    #[command(flatten)]
-    state: State,
     /// Sign-in name or id
     name: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(super) fn user(user: User, shell: &mut Shell) -> Result<Exit, Failure> {
     match user {
         User::Add(add) => self::add(&add, shell),
         User::List(list) => self::list(&list, shell),
+        User::Show(named) => show(&named, shell),
         User::Disable(named) => enable(&named, false, shell),
         User::Enable(named) => enable(&named, true, shell),
         User::Remove(named) => remove(&named, shell),
@@ -71,15 +77,12 @@ pub(super) fn user(user: User, shell: &mut Shell) -> Result<Exit, Failure> {
 }
 
 fn add(add: &Add, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = add.state.open()?;
     let new = NewUser {
         user_principal_name: add.name.clone(),
         display_name: add.display_name.clone().unwrap_or_else(|| add.name.clone()),
         account_enabled: true,
     };
-    let user = cloud
-        .create_user(&Caller::operator(), &new)
-        .tell(format!("could not add user {}", add.name))?;
+    let user = add.reach.open()?.add_user(&new)?;
     if add.json {
         shell.json(&json!({ "format": FORMAT, "user": user }))?;
     } else {
@@ -89,23 +92,18 @@ fn add(add: &Add, shell: &mut Shell) -> Result<Exit, Failure> {
 }
 
 fn list(list: &List, shell: &mut Shell) -> Result<Exit, Failure> {
-    let users = all(&list.state.open()?)?;
+    let users = list.reach.open()?.users()?;
     if list.json {
         shell.json(&json!({ "format": FORMAT, "users": users }))?;
         return Ok(Exit::Good);
     }
     let mut table = table(["Sign-in name", "Name", "Enabled", "On the ground", "Id"]);
     for user in &users {
-        let ground = &user.on_premises;
-        let ground = ground.on_premises_distinguished_name.clone().or_else(|| {
-            let sid = ground.on_premises_security_identifier.as_ref();
-            sid.map(ToString::to_string)
-        });
         table.add_row([
             user.user_principal_name.clone(),
             user.display_name.clone(),
-            if user.account_enabled { "yes" } else { "no" }.to_owned(),
-            ground.unwrap_or_else(|| "-".to_owned()),
+            yes(user.account_enabled),
+            ground(user).unwrap_or_else(|| "-".to_owned()),
             user.id.to_string(),
         ]);
     }
@@ -113,43 +111,96 @@ fn list(list: &List, shell: &mut Shell) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-fn all(cloud: &Cloud) -> Result<Vec<CloudUser>, Failure> {
-    const PAGE: u16 = 999;
-    let mut users: Vec<CloudUser> = Vec::new();
-    loop {
-        let after = users.last().map(|user| user.id);
-        let page = cloud
-            .users(&Caller::operator(), after, PAGE)
-            .tell("could not list the users")?;
-        let is_last = page.len() < usize::from(PAGE);
-        users.extend(page);
-        if is_last {
-            return Ok(users);
-        }
+fn ground(user: &CloudUser) -> Option<String> {
+    let ground = &user.on_premises;
+    ground.on_premises_distinguished_name.clone().or_else(|| {
+        let sid = ground.on_premises_security_identifier.as_ref();
+        sid.map(ToString::to_string)
+    })
+}
+
+fn show(named: &Named, shell: &mut Shell) -> Result<Exit, Failure> {
+    let cloud = named.reach.open()?;
+    let user = cloud.user(&named.name)?;
+    let (keys, _) = cloud.keys(&user)?;
+    let mut devices = cloud.devices()?;
+    devices.retain(|device| device.registered_owner == Some(user.id));
+    let mut groups = cloud.groups()?;
+    groups.retain(|group| group.members.contains(&user.id));
+    let query = AuditQuery {
+        user: Some(user.id),
+        ..AuditQuery::default()
+    };
+    let last = cloud.sign_ins(SignInLog::SignIns, &query, 1)?.pop();
+    if named.json {
+        shell.json(&json!({
+            "format": FORMAT, "user": user, "keys": keys.searchable_device_key, "devices": devices,
+            "groups": groups, "last_sign_in": last,
+        }))?;
+        return Ok(Exit::Good);
     }
+    let ground = &user.on_premises;
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let sid = ground.on_premises_security_identifier.as_ref();
+    let names = |names: Vec<String>| match names.is_empty() {
+        true => "-".to_owned(),
+        false => names.join(", "),
+    };
+    let mut table = table(["", "User"]);
+    let last = last.map(|last| {
+        let ending = match last.status.error_code {
+            0 => String::new(),
+            _ => format!(", refused: {}", word(&last.status.failure_reason)),
+        };
+        format!("{} {}{ending}", last.created_date_time, last.activity)
+    });
+    table.add_rows([
+        ["Sign-in name", user.user_principal_name.as_str()],
+        ["Name", user.display_name.as_str()],
+        ["Id", &user.id.to_string()],
+        ["Enabled", &yes(user.account_enabled)],
+        ["Since", &user.created_date_time.to_string()],
+        ["Domain", &word(&ground.on_premises_domain_name)],
+        ["Account", &word(&ground.on_premises_sam_account_name)],
+        ["Object", &word(&ground.on_premises_distinguished_name)],
+        ["SID", &word(&sid.map(ToString::to_string))],
+        ["Keys", &keys.searchable_device_key.len().to_string()],
+        [
+            "Devices",
+            &names(
+                devices
+                    .into_iter()
+                    .map(|device| device.display_name)
+                    .collect(),
+            ),
+        ],
+        [
+            "Groups",
+            &names(groups.into_iter().map(|group| group.display_name).collect()),
+        ],
+        ["Last sign-in", &word(&last)],
+    ]);
+    shell.line(table)?;
+    Ok(Exit::Good)
 }
 
 fn enable(named: &Named, enabled: bool, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = named.state.open()?;
-    let user = find(&cloud, &named.name)?;
+    let cloud = named.reach.open()?;
+    let user = cloud.user(&named.name)?;
     let change = UserChange {
         account_enabled: Some(enabled),
         ..UserChange::default()
     };
-    cloud
-        .change_user(&Caller::operator(), user.id, &change)
-        .tell(format!("could not change user {}", named.name))?;
+    cloud.change_user(&user, &change)?;
     let word = if enabled { "enabled" } else { "disabled" };
     let text = format!("{word} {}", user.user_principal_name);
     done(shell, named.json, word, &user.user_principal_name, &text)
 }
 
 fn remove(named: &Named, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = named.state.open()?;
-    let user = find(&cloud, &named.name)?;
-    cloud
-        .delete_user(&Caller::operator(), user.id)
-        .tell(format!("could not remove user {}", named.name))?;
+    let cloud = named.reach.open()?;
+    let user = cloud.user(&named.name)?;
+    cloud.remove_user(&user)?;
     let text = format!("removed {}", user.user_principal_name);
     done(
         shell,
@@ -163,8 +214,6 @@ fn remove(named: &Named, shell: &mut Shell) -> Result<Exit, Failure> {
 /// Make a temporary access pass.
 #[derive(Debug, clap::Args)]
 pub(super) struct Pass {
-    #[command(flatten)]
-    state: State,
     /// Sign-in name or id
     name: String,
     /// Minutes until it ends
@@ -173,17 +222,17 @@ pub(super) struct Pass {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(super) fn pass(pass: &Pass, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = pass.state.open()?;
-    let user = find(&cloud, &pass.name)?;
+    let cloud = pass.reach.open()?;
+    let user = cloud.user(&pass.name)?;
     let request = NewTemporaryAccessPass {
         lifetime_in_minutes: Some(pass.minutes),
     };
-    let made = cloud
-        .issue_temporary_access_pass(&Caller::operator(), user.id, &request)
-        .tell(format!("could not make a pass for {}", pass.name))?;
+    let made = cloud.make_pass(&user, &request)?;
     let text = &made.temporary_access_pass;
     done(shell, pass.json, "temporary_access_pass", text, text)
 }

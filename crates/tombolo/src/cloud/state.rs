@@ -1,11 +1,11 @@
 //! The state directory: one SQLite file in a directory that only its owner may enter.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::cloud::{Caller, Cloud, Limits, NewTenant, Surroundings};
-use cloud_api::users::User;
-use types::{Guid, Secret};
+use ::cloud::{Cloud, Limits, NewTenant, Surroundings};
+use types::Secret;
 
 use crate::io::{Exit, Failure, OsEntropy, Shell, SystemClock, Tell};
 
@@ -18,12 +18,22 @@ pub(super) struct State {
 }
 
 impl State {
+    /// By its directory.
+    pub(super) fn of(state: PathBuf) -> Self {
+        Self { state }
+    }
+
     fn file(&self) -> PathBuf {
         self.state.join("cloud.sqlite")
     }
 
     /// Opens the tenant.
     pub(super) fn open(&self) -> Result<Cloud, Failure> {
+        self.open_behind(Vec::new())
+    }
+
+    /// Opens the tenant behind proxies whose word about their clients counts.
+    pub(super) fn open_behind(&self, proxies: Vec<IpAddr>) -> Result<Cloud, Failure> {
         let file = self.file();
         if !file.exists() {
             return Err(
@@ -31,7 +41,8 @@ impl State {
                     .next("make one with `tombolo cloud init`"),
             );
         }
-        Cloud::open(&file, surroundings()).tell(format!("could not open {}", file.display()))
+        Cloud::open(&file, surroundings().with_trusted_proxies(proxies))
+            .tell(format!("could not open {}", file.display()))
     }
 
     /// Makes the tenant.
@@ -67,20 +78,6 @@ fn make_private(directory: &Path) -> Result<(), Failure> {
     builder.create(directory).tell(what())
 }
 
-/// A user by sign-in name or id.
-pub(super) fn find(cloud: &Cloud, name: &str) -> Result<User, Failure> {
-    let operator = Caller::operator();
-    let found = match name.parse::<Guid>() {
-        Ok(id) => cloud.user(&operator, id),
-        Err(_) => cloud.user_by_name(&operator, name),
-    };
-    found.map_err(|error| {
-        Failure::new(format!("could not find user {name}"))
-            .why(error)
-            .next("see `tombolo cloud user list`")
-    })
-}
-
 /// Says that something is done.
 pub(super) fn done(
     shell: &mut Shell,
@@ -95,6 +92,11 @@ pub(super) fn done(
         shell.line(text)?;
     }
     Ok(Exit::Good)
+}
+
+/// A yes or no in a table.
+pub(super) fn yes(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.to_owned()
 }
 
 /// Names the JSON of this command and its version.

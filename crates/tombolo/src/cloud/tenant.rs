@@ -1,4 +1,4 @@
-//! `cloud init`, `token`, `trust`, `audit`.
+//! `cloud init`, `token`, `trust`.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,9 @@ use ::cloud::{Caller, NewTenant};
 use cloud_api::policy::Fido2Policy;
 use serde_json::json;
 
+use super::reach::Reach;
 use super::state::{FORMAT, State, done};
-use crate::io::{Exit, Failure, Shell, Tell, read_input, table};
+use crate::io::{Exit, Failure, Shell, Tell, read_input};
 
 /// Make a tenant.
 #[derive(Debug, clap::Args)]
@@ -107,8 +108,6 @@ pub(super) fn token(token: &Token, shell: &mut Shell) -> Result<Exit, Failure> {
 /// Accept keys by their attestation.
 #[derive(Debug, clap::Args)]
 pub(super) struct Trust {
-    #[command(flatten)]
-    state: State,
     /// PEM files with root certificates; `-` is stdin
     #[arg(required = true)]
     roots: Vec<PathBuf>,
@@ -118,12 +117,13 @@ pub(super) struct Trust {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 pub(super) fn trust(trust: &Trust, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = trust.state.open()?;
-    let operator = Caller::operator();
-    let old = cloud.policy(&operator).tell("could not read the policy")?;
+    let cloud = trust.reach.open()?;
+    let old = cloud.fido2_policy()?;
     let mut roots = if trust.replace {
         Vec::new()
     } else {
@@ -142,17 +142,11 @@ pub(super) fn trust(trust: &Trust, shell: &mut Shell) -> Result<Exit, Failure> {
     }
     roots.sort();
     roots.dedup();
-    let change = Fido2Policy {
+    let count = roots.len().to_string();
+    cloud.change_fido2_policy(&Fido2Policy {
         attestation_roots: Some(roots),
         ..Fido2Policy::default()
-    };
-    let policy = cloud
-        .change_policy(&operator, &change)
-        .tell("could not change the policy")?;
-    let count = policy
-        .attestation_roots
-        .map_or(0, |roots| roots.len())
-        .to_string();
+    })?;
     done(
         shell,
         trust.json,
@@ -171,42 +165,6 @@ fn certificates(text: &str) -> Vec<String> {
         .filter_map(|rest| rest.split_once(END))
         .map(|(body, _)| format!("{BEGIN}{}{END}\n", body.replace('\r', "")))
         .collect()
-}
-
-/// Who did what.
-#[derive(Debug, clap::Args)]
-pub(super) struct Audit {
-    #[command(flatten)]
-    state: State,
-    /// At most so many records
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=999))]
-    top: u16,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn audit(audit: &Audit, shell: &mut Shell) -> Result<Exit, Failure> {
-    let cloud = audit.state.open()?;
-    let records = cloud
-        .audit(&Caller::operator(), None, audit.top)
-        .tell("could not read the audit log")?;
-    if audit.json {
-        shell.json(&json!({ "format": FORMAT, "records": records }))?;
-        return Ok(Exit::Good);
-    }
-    let mut table = table(["When", "What", "By", "On", "Detail"]);
-    for record in &records {
-        table.add_row([
-            record.activity_date_time.to_string(),
-            record.activity.clone(),
-            record.initiated_by.clone(),
-            record.target.clone(),
-            record.detail.clone(),
-        ]);
-    }
-    shell.line(table)?;
-    Ok(Exit::Good)
 }
 
 #[cfg(test)]

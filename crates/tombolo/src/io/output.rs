@@ -58,6 +58,11 @@ impl Shell {
         self.write(|out| out.flush())
     }
 
+    /// Whether the reader of stdout went away.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// One line for the person at the terminal, on stderr, apart from the results.
     pub(crate) fn note(&self, text: impl Display) {
         // A closed stderr is no reason to stop.
