@@ -39,6 +39,16 @@ impl RequestHash {
     pub(crate) fn of(request: &[u8]) -> Self {
         Self(hash(request))
     }
+
+    /// Of a request by its parts, each with its length before it.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
 }
 
 /// Authenticators that were seen, RFC 4120 3.2.3. Kept for twice the clock skew, since an authenticator may be that

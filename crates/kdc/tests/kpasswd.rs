@@ -468,6 +468,58 @@ fn who_asks_again_before_the_answer_is_there_is_not_told_of_a_replay() {
     assert_eq!(ask(&mut realm, &held, &asked).0, SUCCESS);
 }
 
+/// The AP-REQ of a request with another KRB-PRIV behind it.
+fn resealed(realm: &mut Realm, asked: &Asked, data: &[u8], seq_number: i64) -> Asked {
+    let part = EncKrbPrivPart {
+        user_data: SecretBytes::new(data.to_vec()),
+        timestamp: None,
+        usec: None,
+        seq_number: Some(seq_number),
+        s_address: HostAddress {
+            addr_type: 2,
+            address: vec![192, 0, 2, 9].into(),
+        },
+        r_address: None,
+    };
+    let krb_priv = KrbPriv::seal(&part, &asked.subkey, &mut realm.entropy).unwrap();
+    let length = usize::from(u16::from_be_bytes([asked.bytes[4], asked.bytes[5]]));
+    let mut bytes = asked.bytes[..6 + length].to_vec();
+    bytes.extend(krb_priv.to_der().unwrap());
+    let total = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    bytes[..2].copy_from_slice(&total);
+    Asked {
+        bytes,
+        subkey: Key::new(AES256, asked.subkey.value().expose()).unwrap(),
+    }
+}
+
+#[test]
+fn the_same_wish_in_another_krb_priv_gets_the_first_answer() {
+    // MIT's client keeps its AP-REQ for its second try, by TCP, and numbers the new KRB-PRIV one higher. It was told of a
+    // replay, although its password had been changed.
+    let mut realm = realm();
+    let held = ticket(&mut realm, "testuser", PASSWORD);
+    let asked = request(&mut realm, &held, |_| {});
+    assert_eq!(ask(&mut realm, &held, &asked).0, SUCCESS);
+    let again = resealed(&mut realm, &asked, NEW.as_bytes(), 78);
+    assert_ne!(again.bytes, asked.bytes);
+    assert_eq!(ask(&mut realm, &held, &again).0, SUCCESS);
+    assert_eq!(realm.account("testuser").current().unwrap().version, 2);
+    // Another wish behind a used AP-REQ is a replay, and so is the same one when everybody has forgotten it.
+    let other = resealed(&mut realm, &asked, b"Third-Horse-2026", 77);
+    let repeat = |(code, error): (u16, Result<Vec<u8>, ErrorCode>)| {
+        assert_eq!(
+            (code, error.unwrap_err()),
+            (AUTHENTICATION_ERROR, ErrorCode::KRB_AP_ERR_REPEAT)
+        );
+    };
+    repeat(ask(&mut realm, &held, &other));
+    realm.now = realm.now.plus_seconds(100);
+    let late = resealed(&mut realm, &asked, NEW.as_bytes(), 79);
+    repeat(ask(&mut realm, &held, &late));
+    assert_eq!(realm.account("testuser").current().unwrap().version, 2);
+}
+
 #[test]
 fn what_is_not_understood_changes_nothing() {
     let mut realm = realm();

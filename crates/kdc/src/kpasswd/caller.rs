@@ -30,6 +30,8 @@ pub(super) struct Caller {
     pub(super) subkey: Key,
     /// Whether the ticket came from a sign-in.
     pub(super) is_initial: bool,
+    /// Whether its authenticator came for the first time.
+    pub(super) is_new: bool,
 }
 
 impl Caller {
@@ -59,6 +61,7 @@ impl Caller {
             authenticator,
             session,
             is_initial: ticket.flags.contains(TicketFlags::INITIAL),
+            is_new: kdc.replays.is_new(&ap_req.authenticator.cipher, now),
         })
     }
 }
@@ -121,10 +124,6 @@ fn authenticator(
     if apart_s.unsigned_abs() > kdc.settings.clock_skew_s.unsigned_abs() {
         let why = format!("the client's clock is {apart_s} s away");
         return Err(Refusal::new(ErrorCode::KRB_AP_ERR_SKEW, why));
-    }
-    if !kdc.replays.is_new(&ap_req.authenticator.cipher, now) {
-        let why = "the authenticator was used before";
-        return Err(Refusal::new(ErrorCode::KRB_AP_ERR_REPEAT, why));
     }
     Ok(authenticator)
 }

@@ -124,7 +124,17 @@ impl Service<'_> {
         };
         let caller = Caller::check(self.kdc, frame.ap_req, self.ends.client, self.now);
         let caller = caller.map_err(unproven)?;
-        let inside = self.open(&caller, frame.krb_priv).map_err(unproven)?;
+        let inside = Self::unseal(&caller, frame.krb_priv).map_err(unproven)?;
+        let hash = Self::wish(&caller, frame, &inside);
+        if !caller.is_new {
+            // MIT's client asks once more by TCP, with another KRB-PRIV behind the AP-REQ that it has. Where both say the
+            // same, the first answer is the answer; RFC 3244 is silent, and kadmind tells such a client of a replay.
+            return self.kdc.lookaside.answer(&hash, self.now).ok_or_else(|| {
+                let why = "the authenticator was used before";
+                unproven(Refusal::new(ErrorCode::KRB_AP_ERR_REPEAT, why))
+            });
+        }
+        self.check_order(&caller, &inside).map_err(unproven)?;
         let by = caller.account.sid.clone();
         let outcome = match self.write(frame.version, &caller, &inside) {
             Ok(account) => {
@@ -136,17 +146,34 @@ impl Service<'_> {
                 outcome
             }
         };
-        self.seal(&caller, &outcome, entropy).map_err(unproven)
+        let reply = self.seal(&caller, &outcome, entropy).map_err(unproven)?;
+        self.kdc.lookaside.keep(hash, &reply, self.now);
+        Ok(reply)
     }
 
-    /// The client's KRB-PRIV: under the subkey of its authenticator, with that one's sequence number or a fresh time.
-    fn open(&self, caller: &Caller, krb_priv: &[u8]) -> Result<EncKrbPrivPart, Refusal> {
+    /// What a request wishes, whatever it is sealed into. The subkey keeps the hash from telling the password to whoever
+    /// saw the messages on their way and this memory later.
+    fn wish(caller: &Caller, frame: Frame<'_>, inside: &EncKrbPrivPart) -> RequestHash {
+        RequestHash::of_parts(&[
+            caller.subkey.value().expose(),
+            &frame.version.0.to_be_bytes(),
+            frame.ap_req,
+            inside.user_data.expose(),
+        ])
+    }
+
+    /// The client's KRB-PRIV: under the subkey of its authenticator.
+    fn unseal(caller: &Caller, krb_priv: &[u8]) -> Result<EncKrbPrivPart, Refusal> {
         let message = KrbPriv::from_der(krb_priv)?;
         message.check_header()?;
-        let inside = message.open(&caller.subkey).map_err(|error| {
+        message.open(&caller.subkey).map_err(|error| {
             let code = ErrorCode::KRB_AP_ERR_MODIFIED;
             Refusal::new(code, format!("the KRB-PRIV: {error}"))
-        })?;
+        })
+    }
+
+    /// With the sequence number that the authenticator announced, or with a fresh time.
+    fn check_order(&self, caller: &Caller, inside: &EncKrbPrivPart) -> Result<(), Refusal> {
         if let Some(time) = inside.timestamp {
             let apart_s = time.timestamp().seconds_since(self.now);
             if apart_s.unsigned_abs() > self.kdc.settings.clock_skew_s.unsigned_abs() {
@@ -162,7 +189,7 @@ impl Service<'_> {
             let why = "the KRB-PRIV is not the one that the authenticator announced";
             return Err(Refusal::new(ErrorCode::KRB_AP_ERR_BADORDER, why));
         }
-        Ok(inside)
+        Ok(())
     }
 
     /// Whose password was written, or what the client is told and why.
