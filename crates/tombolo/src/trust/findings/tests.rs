@@ -58,6 +58,7 @@ fn published(object: &ServerObject, versions: &[u16]) -> PublishedServer {
                 published_date_time: now(),
             })
             .collect(),
+        ground: None,
     }
 }
 
