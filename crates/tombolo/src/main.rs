@@ -15,10 +15,10 @@ mod io;
 mod key;
 mod keys;
 mod lab;
-mod signin;
 mod softkey;
 mod sync;
 mod trust;
+mod workstation;
 
 use std::process::ExitCode;
 
@@ -73,25 +73,25 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     #[cfg(unix)]
-    Agent(signin::agent::Command),
+    Agent(workstation::agent::Command),
     Cloud(cloud::Command),
     Completions(completions::Command),
     #[command(subcommand)]
-    Device(signin::reseal::Command),
+    Device(workstation::reseal::Command),
     Detect(detect::Command),
     Key(key::Command),
     Keys(keys::Command),
     Lab(lab::Command),
     #[cfg(target_os = "linux")]
-    LoginHelper(signin::login_helper::Command),
-    NtHash(signin::nt_hash::Command),
-    Signin(signin::Command),
-    Signout(signin::signout::Command),
+    LoginHelper(workstation::login_helper::Command),
+    NtHash(workstation::nt_hash::Command),
+    Signin(workstation::signin::Command),
+    Signout(workstation::signout::Command),
     Softkey(softkey::Command),
-    Status(signin::status::Command),
+    Status(workstation::status::Command),
     Sync(sync::Command),
     Trust(trust::Command),
-    Unlock(signin::unlock::Command),
+    Unlock(workstation::unlock::Command),
 }
 
 fn main() -> ExitCode {
@@ -117,23 +117,23 @@ fn main() -> ExitCode {
 fn run(cli: Cli, shell: &mut Shell) -> Result<Exit, Failure> {
     match cli.command {
         #[cfg(unix)]
-        Some(Command::Agent(command)) => signin::agent::run(&command, shell),
+        Some(Command::Agent(command)) => workstation::agent::run(&command, shell),
         Some(Command::Cloud(command)) => cloud::run(command, shell),
         Some(Command::Completions(command)) => completions::run(command, shell),
-        Some(Command::Device(command)) => signin::reseal::run(&command, shell),
+        Some(Command::Device(command)) => workstation::reseal::run(&command, shell),
         Some(Command::Detect(command)) => detect::run(command, shell),
         Some(Command::Key(command)) => key::run(command, shell),
         Some(Command::Keys(command)) => keys::run(command, shell),
         Some(Command::Lab(command)) => lab::run(command, shell),
         #[cfg(target_os = "linux")]
-        Some(Command::LoginHelper(command)) => signin::login_helper::run(&command, shell),
-        Some(Command::NtHash(command)) => signin::nt_hash::run(&command, shell),
-        Some(Command::Signin(command)) => signin::run(&command, shell),
-        Some(Command::Signout(command)) => signin::signout::run(&command, shell),
-        Some(Command::Status(command)) => signin::status::run(&command, shell),
+        Some(Command::LoginHelper(command)) => workstation::login_helper::run(&command, shell),
+        Some(Command::NtHash(command)) => workstation::nt_hash::run(&command, shell),
+        Some(Command::Signin(command)) => workstation::signin::run(&command, shell),
+        Some(Command::Signout(command)) => workstation::signout::run(&command, shell),
+        Some(Command::Status(command)) => workstation::status::run(&command, shell),
         Some(Command::Softkey(command)) => softkey::run(command, shell),
         Some(Command::Sync(command)) => sync::run(command, shell),
-        Some(Command::Unlock(command)) => signin::unlock::run(&command, shell),
+        Some(Command::Unlock(command)) => workstation::unlock::run(&command, shell),
         Some(Command::Trust(command)) => trust::run(command, shell),
         None => {
             shell.line(Cli::command().render_long_help())?;

@@ -5,10 +5,10 @@ pub(crate) mod act;
 use serde::Serialize;
 
 use crate::io::{EXIT_CODES, Exit, Failure, Shell, table};
-use crate::signin::key::KeyArgs;
-use crate::signin::key::register::{self, Register};
 use crate::softkey::pin::NewPin;
 use crate::softkey::show;
+use crate::workstation::key::KeyArgs;
+use crate::workstation::key::register::{self, Register};
 use act::{CredentialId, Names, Opened, refused};
 
 const EXAMPLES: &str = "\
@@ -97,7 +97,7 @@ struct Delete {
 #[derive(Debug, clap::Args)]
 struct SetPin {
     #[command(flatten)]
-    which: crate::signin::key::Which,
+    which: crate::workstation::key::Which,
     #[command(flatten)]
     pins: NewPin,
     /// Print JSON
@@ -108,7 +108,7 @@ struct SetPin {
 #[derive(Debug, clap::Args)]
 struct Reset {
     #[command(flatten)]
-    which: crate::signin::key::Which,
+    which: crate::workstation::key::Which,
     /// Do it: everything on the key is lost
     #[arg(long)]
     yes: bool,
@@ -162,7 +162,7 @@ struct FoundJson {
 
 #[cfg(unix)]
 fn find(find: &Find, shell: &mut Shell) -> Result<Exit, Failure> {
-    let keys = crate::signin::key::hidraw::find(&find.sys, std::path::Path::new("/dev"));
+    let keys = crate::workstation::key::hidraw::find(&find.sys, std::path::Path::new("/dev"));
     if find.json {
         let keys: Vec<_> = keys
             .into_iter()

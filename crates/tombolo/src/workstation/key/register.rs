@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::KeyArgs;
 use crate::io::{Exit, Failure, Shell, Tell, first_line, read_file, table};
-use crate::signin::device;
+use crate::workstation::device;
 
 const HELP: &str = "\
 Whether the key can unlock devices without the cloud is said before anything is registered, and not at the first outage.

@@ -9,7 +9,7 @@ use workstation::connection::Connection;
 use workstation::session::{Session, Standing};
 use zeroize::Zeroizing;
 
-use crate::signin::settings::Settings;
+use crate::workstation::settings::Settings;
 
 /// A question.
 #[derive(Serialize, Deserialize)]
@@ -79,25 +79,25 @@ pub(super) enum Answer {
 /// What an agent tells of a session. No secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::signin) struct SessionStatus {
-    pub(in crate::signin) user: String,
+pub(in crate::workstation) struct SessionStatus {
+    pub(in crate::workstation) user: String,
     /// `good`, `touchWanted`, `ended`.
-    pub(in crate::signin) standing: String,
+    pub(in crate::workstation) standing: String,
     /// Why, where it is not good.
-    pub(in crate::signin) why: Option<String>,
-    pub(in crate::signin) last_online: Timestamp,
+    pub(in crate::workstation) why: Option<String>,
+    pub(in crate::workstation) last_online: Timestamp,
     /// The cloud did not answer; the next attempt.
-    pub(in crate::signin) cloud_silent_until: Option<Timestamp>,
+    pub(in crate::workstation) cloud_silent_until: Option<Timestamp>,
     /// No domain controller answered; the next attempt.
-    pub(in crate::signin) domain_silent_until: Option<Timestamp>,
-    pub(in crate::signin) primary_refresh_token_expires: Option<Timestamp>,
-    pub(in crate::signin) ticket_ends: Option<Timestamp>,
-    pub(in crate::signin) ticket_renewable_until: Option<Timestamp>,
-    pub(in crate::signin) offline_until: Option<Timestamp>,
-    pub(in crate::signin) nt_hash: bool,
-    pub(in crate::signin) cache: String,
+    pub(in crate::workstation) domain_silent_until: Option<Timestamp>,
+    pub(in crate::workstation) primary_refresh_token_expires: Option<Timestamp>,
+    pub(in crate::workstation) ticket_ends: Option<Timestamp>,
+    pub(in crate::workstation) ticket_renewable_until: Option<Timestamp>,
+    pub(in crate::workstation) offline_until: Option<Timestamp>,
+    pub(in crate::workstation) nt_hash: bool,
+    pub(in crate::workstation) cache: String,
     /// The last thing that happened, in words.
-    pub(in crate::signin) last: Option<String>,
+    pub(in crate::workstation) last: Option<String>,
 }
 
 impl SessionStatus {

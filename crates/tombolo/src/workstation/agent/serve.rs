@@ -13,8 +13,8 @@ use super::held::Sessions;
 use super::protocol::{self, Answer, Request};
 use super::{PATIENCE, SOCKET};
 use crate::io::{Failure, Shell, Tell};
-use crate::signin::journal;
-use crate::signin::state::State;
+use crate::workstation::journal;
+use crate::workstation::state::State;
 
 const LOCK: &str = "agent.lock";
 

@@ -11,9 +11,9 @@ use workstation::session::{Done, Happened, Job, Session};
 
 use super::protocol::SessionStatus;
 use crate::io::{Failure, OsEntropy, Shell, SystemClock};
-use crate::signin::keep;
-use crate::signin::settings::Settings;
-use crate::signin::state::State;
+use crate::workstation::keep;
+use crate::workstation::settings::Settings;
+use crate::workstation::state::State;
 
 /// A session, where it is kept fresh, and where its tickets go.
 pub(super) struct Held {
