@@ -149,8 +149,15 @@ impl Device {
         let mut key = self.key(house)?;
         let (pin, now) = (house.pin()?, house.clock().now());
         let (joined, cloud) = (&self.joined, &mut self.cloud);
-        let begun =
-            session::sign_in(joined, cloud, &mut key, &pin, self.policy, now, &mut OsEntropy)?;
+        let begun = session::sign_in(
+            joined,
+            cloud,
+            &mut key,
+            &pin,
+            self.policy,
+            now,
+            &mut OsEntropy,
+        )?;
         self.session = Some(begun.session);
         self.is_unlocked = false;
         self.keep()?;
@@ -172,8 +179,7 @@ impl Device {
         };
         let (pin, now) = (house.pin()?, house.clock().now());
         let (joined, policy) = (&self.joined, self.policy);
-        let opened =
-            session::open(joined, &caches, &mut key, &pin, policy, now, &mut OsEntropy)?;
+        let opened = session::open(joined, &caches, &mut key, &pin, policy, now, &mut OsEntropy)?;
         self.session = Some(opened.session);
         self.is_unlocked = true;
         Ok(())
@@ -207,7 +213,11 @@ impl Device {
     /// What an agent does when it looks: whatever is due.
     pub fn look(&mut self, house: &House) -> Result<Vec<Happened>, Trouble> {
         let mut happened = Vec::new();
-        while let Some(job) = self.session.as_ref().and_then(|it| it.due(house.clock().now())) {
+        while let Some(job) = self
+            .session
+            .as_ref()
+            .and_then(|it| it.due(house.clock().now()))
+        {
             happened.push(self.work(house, job)?);
         }
         Ok(happened)

@@ -139,7 +139,7 @@ pub(crate) fn admin_sd_holder_dn(domain: &Dn) -> Dn {
         .child(Rdn::new("CN", "AdminSDHolder"))
 }
 
-fn identity(directory: &Directory, dn: &Dn) -> Result<(Sid, Guid), Error> {
+pub(crate) fn identity(directory: &Directory, dn: &Dn) -> Result<(Sid, Guid), Error> {
     let everything = ldap::Filter::any_object();
     let request = SearchRequest::new(Name::Dn(dn.clone()), ldap::Scope::BaseObject, everything)
         .with_attributes(["objectSid", "objectGUID"]);

@@ -36,8 +36,10 @@ use crate::pki::Pki;
 use crate::ports::{Addresses, Ports};
 use crate::realm::{Building, Doors, Realm};
 use crate::registration::register_key;
-use crate::rooms::{for_tokio, open_cloud, open_directory, private_directory, random_pin};
-use crate::wire::CloudWire;
+use crate::rooms::{
+    for_tokio, open_cloud, open_directory, private_directory, random_pin, serve_cloud,
+};
+use crate::wire::{Line, Mode, Wire};
 use crate::{Error, OsEntropy};
 
 /// How the house is to be built.
@@ -54,6 +56,29 @@ pub struct Options {
     /// Whether its directory keeps NT hashes, and its KDC releases those of unprivileged accounts: for the NTLM bridge
     /// (KERB-KEY-LIST), and in the tickets of sign-ins by key.
     pub nt_hashes: bool,
+    /// How long its KDC's tickets live.
+    pub lifetimes: Lifetimes,
+    /// Whether its security key has hmac-secret, without which no device opens again while the cloud is away.
+    pub hmac_secret: bool,
+}
+
+/// How long tickets live, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// A ticket.
+    pub ticket_s: i64,
+    /// A ticket granting ticket with all of its renewals.
+    pub renewable_s: i64,
+}
+
+impl Default for Lifetimes {
+    /// Ten hours and seven days, as a domain is installed.
+    fn default() -> Self {
+        Self {
+            ticket_s: 10 * 3600,
+            renewable_s: 7 * 24 * 3600,
+        }
+    }
 }
 
 impl Options {
@@ -65,6 +90,8 @@ impl Options {
             dns_domain: "corp.contoso.com".to_owned(),
             schema: SchemaLevel::WindowsServer2016,
             nt_hashes: false,
+            lifetimes: Lifetimes::default(),
+            hmac_secret: true,
         }
     }
 }
@@ -81,7 +108,8 @@ pub struct House {
     sync_token: Secret<String>,
     key_pin: Secret<String>,
     realm: Realm,
-    cloud_wire: Mutex<CloudWire>,
+    cloud_wire: Mutex<Wire>,
+    ground_wire: Mutex<Wire>,
     // Dropped in this order: nobody is served any more when the files go.
     _key_server: softkey::Server,
     runtime: Option<tokio::runtime::Runtime>,
@@ -128,11 +156,12 @@ impl House {
             },
         );
         let guard = runtime.enter();
-        for (listener, transport) in [
+        let (mut cloud_wire, mut ground_wire) = (Wire::new(), Wire::new());
+        for (door, transport) in [
             (listeners.ldap, Transport::Plain),
             (listeners.ldaps, Transport::Tls),
         ] {
-            let (listener, server) = (for_tokio(listener)?, server.clone());
+            let (listener, server) = (for_tokio(ground_wire.stream(door)?)?, server.clone());
             runtime.spawn(async move { server.serve_listener(listener, transport).await });
         }
 
@@ -152,16 +181,18 @@ impl House {
                 addresses: &addresses,
                 lockout,
                 nt_hashes: options.nt_hashes,
+                lifetimes: options.lifetimes,
             },
             Doors {
-                kdc: listeners.kdc,
-                kpasswd: listeners.kpasswd,
-                proxy: listeners.kdc_proxy,
+                kdc: ground_wire.kdc(listeners.kdc)?,
+                kpasswd: ground_wire.kdc(listeners.kpasswd)?,
+                proxy: ground_wire.stream(listeners.kdc_proxy)?,
                 proxy_tls: pki.server(&names)?,
             },
         )?;
 
-        let key = softkey::Options::new(Arc::clone(&options.clock), Box::new(OsEntropy));
+        let key = softkey::Options::new(Arc::clone(&options.clock), Box::new(OsEntropy))
+            .hmac_secret(options.hmac_secret);
         let key = Softkey::open(&state.path().join("softkey"), key)?;
         let key_server = softkey::Server::start(key.clone(), listeners.key)
             .map_err(Error::io("cannot serve the security key"))?;
@@ -169,8 +200,8 @@ impl House {
         let login = format!("{RELYING_PARTY_HOST}.{}", domain.dns_name);
         let (cloud, administrator_token) = open_cloud(state.path(), &options, &login, &key)?;
         let sync_token = cloud.issue_sync_token(&Caller::operator(), "sync", None)?;
-        let tls = pki.server(&["127.0.0.1", "localhost", &login])?;
-        let cloud_wire = CloudWire::new(cloud.clone(), tls, listeners.cloud)?;
+        let tls = pki.cloud(&["127.0.0.1", "localhost", &login])?;
+        serve_cloud(for_tokio(cloud_wire.stream(listeners.cloud)?)?, tls, &cloud);
         drop(guard);
 
         let house = Self {
@@ -185,6 +216,7 @@ impl House {
             key_pin: random_pin(),
             realm,
             cloud_wire: Mutex::new(cloud_wire),
+            ground_wire: Mutex::new(ground_wire),
             _key_server: key_server,
             runtime: Some(runtime),
             state,
@@ -258,28 +290,32 @@ impl House {
         self.keytab(&account, &[service])
     }
 
+    /// Changes a wire: cut, silent, slow, flapping, or up again.
+    pub fn wire(&self, line: Line, mode: Mode) -> Result<(), Error> {
+        let wire = match line {
+            Line::Cloud => &self.cloud_wire,
+            Line::DomainController => &self.ground_wire,
+        };
+        let mut wire = wire.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.runtime {
+            Some(runtime) => wire.set(mode, runtime.handle()),
+            None => Ok(()),
+        }
+    }
+
     /// Cuts the wire to the cloud: until it is mended, nobody listens there.
     pub fn cut_cloud(&self) -> Result<(), Error> {
-        self.with_cloud_wire(CloudWire::cut)
+        self.wire(Line::Cloud, Mode::Cut)
     }
 
     /// Mends the wire to the cloud.
     pub fn mend_cloud(&self) -> Result<(), Error> {
-        self.with_cloud_wire(CloudWire::mend)
+        self.wire(Line::Cloud, Mode::Up)
     }
 
-    fn with_cloud_wire(
-        &self,
-        act: fn(&mut CloudWire, &tokio::runtime::Handle) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut wire = self
-            .cloud_wire
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match &self.runtime {
-            Some(runtime) => act(&mut wire, runtime.handle()),
-            None => Ok(()),
-        }
+    /// The directory itself, for what has no protocol of its own.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// A directory for files that live as long as the house.

@@ -2,6 +2,7 @@
 //!
 //! - [`House`] starts everything: directory, KDC, cloud and security key on loopback sockets, speaking their real
 //!   protocols. The command line, the judges and the benchmarks all start it from here.
+//! - [`outage`] tries what works while the cloud or the domain controller is away; [`wire`] takes them away.
 //! - [`story`] plays the writeback half of the story and checks each step.
 //!
 //! Deliberately absent: any protocol of its own. What the house shows, it shows over the wire.
@@ -13,6 +14,7 @@
 
 pub mod accounts;
 pub mod cloud_client;
+pub mod device;
 mod domain;
 mod error;
 mod ground;
@@ -24,8 +26,10 @@ pub mod kerberos_client;
 mod key_index;
 pub mod ldap_client;
 mod lockout;
+mod member;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+pub mod outage;
 mod passwords;
 pub mod people;
 mod pki;
@@ -40,13 +44,14 @@ mod service;
 #[cfg(target_os = "linux")]
 pub mod shell;
 pub mod story;
-mod wire;
+pub mod trust;
+pub mod wire;
 pub mod wires;
 
 pub use error::Error;
 pub use ground::{OsEntropy, SystemClock};
 pub use hello_key::HelloKey;
-pub use house::{House, Options};
+pub use house::{House, Lifetimes, Options};
 pub use pki::{KdcSigner, Pki, provider};
 pub use ports::{Addresses, Ports};
 pub use report::Report;

@@ -106,6 +106,15 @@ impl KdcSockets {
         }
     }
 
+    /// Two sockets as they are: behind a wire nobody minds that their ports differ.
+    pub(crate) fn of(udp: UdpSocket, tcp: TcpListener) -> Self {
+        Self { udp, tcp }
+    }
+
+    pub(crate) fn into_parts(self) -> (UdpSocket, TcpListener) {
+        (self.udp, self.tcp)
+    }
+
     pub(crate) fn address(&self) -> Result<SocketAddr, Error> {
         local(&self.tcp)
     }

@@ -17,6 +17,7 @@ use types::{Clock, Timestamp};
 
 use crate::accounts::DirectoryAccounts;
 use crate::domain::Domain;
+use crate::house::Lifetimes;
 use crate::kdc_log::KdcLog;
 use crate::passwords::DirectoryPasswords;
 use crate::pki::Pki;
@@ -47,6 +48,7 @@ pub(crate) struct Building<'a> {
     pub(crate) addresses: &'a Addresses,
     pub(crate) lockout: Arc<MemoryLockout>,
     pub(crate) nt_hashes: bool,
+    pub(crate) lifetimes: Lifetimes,
 }
 
 /// Sockets that nobody serves yet.
@@ -89,6 +91,8 @@ impl Realm {
             building.netbios,
             &server.to_ascii_uppercase(),
         );
+        settings.ticket_lifetime_s = building.lifetimes.ticket_s;
+        settings.renewable_lifetime_s = building.lifetimes.renewable_s;
         if building.nt_hashes {
             settings.key_list = KeyListPolicy::nt_hash();
             settings.nt_hash_release = NtHashRelease::Unprivileged;

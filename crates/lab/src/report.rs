@@ -14,6 +14,8 @@ pub struct Report {
     pub realm: String,
     /// Its steps, in order.
     pub steps: Vec<Step>,
+    /// What the steps show.
+    pub claims: Vec<Claim>,
     /// How many steps went as they should.
     pub passed: usize,
     /// How many did not.
@@ -41,6 +43,21 @@ pub struct Step {
     pub details: Vec<String>,
     /// How long the step took.
     pub milliseconds: u64,
+}
+
+/// A claim, whether it was shown, and who else can judge it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claim {
+    /// In one sentence.
+    pub claim: &'static str,
+    /// The numbers of the steps that show it.
+    pub steps: Vec<usize>,
+    /// Whether all of them went as they should.
+    pub shown: bool,
+    /// Foreign programs that can say the same; empty where there is none.
+    pub judge: &'static str,
+    /// What runs them.
+    pub command: &'static str,
 }
 
 /// What a step saw.
@@ -87,6 +104,7 @@ impl Report {
             started,
             realm: realm.to_owned(),
             steps: Vec::new(),
+            claims: Vec::new(),
             passed: 0,
             failed: 0,
             milliseconds: 0,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cloud::{Caller, Cloud, NewTenant, Surroundings};
 use cloud_api::policy::Fido2Policy;
 use directory::Directory;
+use rustls::ServerConfig;
 use softkey::Softkey;
 use types::{Entropy as _, Secret};
 
@@ -48,6 +49,21 @@ pub(crate) fn open_cloud(
     };
     cloud.change_policy(&Caller::operator(), &policy)?;
     Ok((cloud, token))
+}
+
+/// Serves the cloud for as long as the runtime that this is called in.
+pub(crate) fn serve_cloud(
+    listener: tokio::net::TcpListener,
+    tls: Arc<ServerConfig>,
+    cloud: &Cloud,
+) {
+    let cloud = cloud.clone();
+    tokio::spawn(async move {
+        let served = cloud::serve(listener, tls, cloud, std::future::pending()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "The cloud stopped");
+        }
+    });
 }
 
 /// A listener for the runtime that it is called in.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ureq::{Agent, http};
 use workstation::cloud::{Cloud, Post, Reply, Unreachable};
+use workstation::domain::{DomainController, NoAnswer};
 
 use crate::Error;
 use crate::cloud_client::agent;
@@ -47,6 +48,16 @@ impl Cloud for CloudWire {
             status,
             body: body.read_to_vec().map_err(gone)?,
         })
+    }
+}
+
+/// TCP to one KDC, a new connection for each message.
+#[derive(Debug, Clone)]
+pub struct KdcWire(pub String);
+
+impl DomainController for KdcWire {
+    fn ask(&mut self, request: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        ask_kdc(self.0.as_str(), request).map_err(|error| NoAnswer(format!("{}: {error}", self.0)))
     }
 }
 

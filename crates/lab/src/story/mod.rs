@@ -1,10 +1,14 @@
-//! The story of written-back keys and of what they are worth on premises, played over real protocols, each step checked.
+//! The story of written-back keys, of what carries a sign-in instead, and of an outage: played over real protocols, each
+//! step checked.
 //!
 //! A step does something that an administrator, a user or an intruder would do, looks at what came of it, and
 //! compares. What it sees it says in one line, with the values below it. Steps build on each other; after one
 //! that failed the rest is still played, so that one run shows all that is wrong.
 
+mod bridge;
+mod claims;
 mod detection;
+mod outage;
 mod permissions;
 mod removal;
 mod rules;
@@ -48,7 +52,7 @@ const fn scene(
 }
 
 /// The script.
-pub const SCENES: [Scene; 22] = [
+pub const SCENES: [Scene; 30] = [
     scene(
         "register",
         "a user registers a security key in the cloud",
@@ -181,6 +185,54 @@ pub const SCENES: [Scene; 22] = [
         "the very same key is refused as FIDO and accepted as NGC",
         tickets::right_key_wrong_usage,
     ),
+    scene(
+        "server-object",
+        "an administrator makes the Kerberos server object, a workstation joins, and the security key signs in",
+        "the cloud's partial ticket is exchanged by the domain controller for a full one",
+        bridge::server_object,
+    ),
+    scene(
+        "without-the-entry",
+        "every written-back entry of the user is removed, and the key signs in again",
+        "nothing changes: no domain controller reads them",
+        bridge::without_the_entry,
+    ),
+    scene(
+        "session-goes-on",
+        "the wire to the cloud is cut, and the session goes on",
+        "service tickets and renewals as before; no fresh ticket granting ticket; the offline cache stays",
+        outage::the_session_goes_on,
+    ),
+    scene(
+        "cached-sign-in",
+        "the user signs out and in again, still without the cloud",
+        "the same key opens this device by hmac-secret; a device that never signed in stays shut",
+        outage::cached_sign_in,
+    ),
+    scene(
+        "ntlm-by-policy",
+        "what is left for servers that know NTLM alone, under each policy for the NT hash",
+        "never: none; session: until the sign-out; sealed: after a cached sign-in too",
+        outage::ntlm_by_policy,
+    ),
+    scene(
+        "eight-days",
+        "eight days pass without the cloud",
+        "the tickets come to their last day; the device still opens; a password still signs in at the domain",
+        outage::eight_days,
+    ),
+    scene(
+        "cloud-is-back",
+        "the wire to the cloud is mended",
+        "a fresh ticket granting ticket within minutes, without a touch",
+        outage::the_cloud_is_back,
+    ),
+    scene(
+        "without-the-object",
+        "the sync writes the entries again, the Kerberos server object is removed, and the key signs in",
+        "the cloud signs in, and the domain gives no ticket: the object is the bridge, the entries are not",
+        bridge::without_the_object,
+    ),
 ];
 
 /// When the story begins: the day of the article that it retells.
@@ -193,7 +245,10 @@ pub fn play(observer: &mut dyn FnMut(Moment<'_>)) -> Result<Report, Error> {
     observer(Moment::Building);
     let started = Instant::now();
     let time: Arc<dyn Clock> = clock.clone();
-    let house = House::start(Options::new(time))?;
+    let house = House::start(Options {
+        nt_hashes: true,
+        ..Options::new(time)
+    })?;
     let mut report = Report::new(begin, &house.dns_domain().to_uppercase());
     report.milliseconds = milliseconds(started);
     let mut stage = Stage::new(house, clock);
@@ -207,6 +262,7 @@ pub fn play(observer: &mut dyn FnMut(Moment<'_>)) -> Result<Report, Error> {
         observer(Moment::After(&step));
         report.push(step);
     }
+    report.claims = claims::shown(&report.steps);
     Ok(report)
 }
 

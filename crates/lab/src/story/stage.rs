@@ -16,7 +16,9 @@ use sync::ldap::{DirectorySettings, LdapDirectory};
 use sync::rules::{RuleFile, RuleSet};
 use sync::{CycleReport, Engine, State};
 use types::{Guid, Secret, VirtualClock};
+use workstation::policy::NtHashPolicy;
 
+use crate::device::Device;
 use crate::intruder::rsa_public_blob;
 use crate::people::{CONNECTOR, Person};
 use crate::registration::register_key;
@@ -32,6 +34,10 @@ pub(super) struct Stage {
     pub(super) first_key: Option<Fido2Method>,
     /// The values that the intruder planted.
     pub(super) planted: Vec<String>,
+    /// The workstation of the story's user.
+    pub(super) device: Option<Device>,
+    /// Further ones, under other policies for the NT hash.
+    pub(super) other_devices: Vec<(NtHashPolicy, Device)>,
 }
 
 /// How a cycle is run.
@@ -50,7 +56,15 @@ impl Stage {
             clock,
             first_key: None,
             planted: Vec::new(),
+            device: None,
+            other_devices: Vec::new(),
         }
+    }
+
+    /// The user's workstation; whoever takes it puts it back.
+    pub(super) fn take_device(&mut self) -> Result<Device, Error> {
+        let device = self.device.take();
+        device.ok_or_else(|| Error::Story("no device has joined: an earlier step failed".into()))
     }
 
     /// Registers a security key for one of the people.

@@ -157,7 +157,17 @@ fn service_ticket(stage: &Stage, tgt: &Credentials) -> Result<(String, Vec<Strin
     let house = &stage.house;
     let service = format!("ldap/{}", house.server());
     let credentials = house.kerberos().ticket(tgt, &service)?;
-    let keytab = house.keytab("DC1$", &[&service])?;
+    let sids = opened_by_service(stage, &credentials)?;
+    Ok((service, sids))
+}
+
+/// Whom a ticket for that service names, after the service opened it with its own key.
+pub(super) fn opened_by_service(
+    stage: &Stage,
+    credentials: &Credentials,
+) -> Result<Vec<String>, Error> {
+    let service = format!("ldap/{}", stage.house.server());
+    let keytab = stage.house.keytab("DC1$", &[&service])?;
     let sealed = &credentials.ticket.enc_part;
     let key = keytab
         .entries
@@ -168,7 +178,7 @@ fn service_ticket(stage: &Stage, tgt: &Credentials) -> Result<(String, Vec<Strin
         .to_key(None)
         .map_err(ClientError::from)?;
     let opened = credentials.ticket.open(&key).map_err(ClientError::from)?;
-    Ok((service, sids(&opened, &key)?))
+    sids(&opened, &key)
 }
 
 /// Whom a PAC names, if the service's signature holds.
