@@ -1,6 +1,7 @@
 //! `tombolo lab`: the story, experiments, the house left running, and a command inside a network of its own.
 
 mod files;
+mod outage;
 mod run;
 mod shell;
 mod show;
@@ -12,11 +13,12 @@ use crate::io::{Exit, Failure, Shell, Tell};
 
 const AFTER_HELP: &str = "\
 Examples:
-  tombolo lab                  play the story: 22 steps over real protocols, each checked
+  tombolo lab                  play the story: 30 steps over real protocols, each checked, and the claims they show
   tombolo lab --json           the same as one JSON document (tombolo-lab/1)
   tombolo lab up               leave it running: addresses, credentials, commands to try
   tombolo lab up --ports auto  on free ports, beside whatever else runs here
   tombolo lab run --all        experiments: claims, each shown from more than one side
+  tombolo lab outage           what works when the cloud or the domain controller is away, cell by cell
   tombolo lab shell            a shell in a network of its own: real ports, real names, kinit and ldapsearch just work
 
 Exit codes:
@@ -41,6 +43,7 @@ pub(crate) struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    Outage(outage::Command),
     Run(run::Command),
     Shell(shell::Command),
     Up(up::Command),
@@ -49,6 +52,7 @@ enum Action {
 /// Runs the chosen subcommand; without one, plays the story.
 pub(crate) fn run(command: Command, shell: &mut Shell) -> Result<Exit, Failure> {
     match command.action {
+        Some(Action::Outage(outage)) => outage::run(&outage, shell),
         Some(Action::Run(run)) => run::run(&run, shell),
         Some(Action::Shell(inside)) => shell::run(&inside, shell),
         Some(Action::Up(up)) => up::run(&up, shell),

@@ -40,6 +40,7 @@ pub(super) fn summary(report: &Report, shell: &mut Shell) -> Result<(), Failure>
         column.set_cell_alignment(CellAlignment::Right);
     }
     shell.line(summary)?;
+    shell.line(claims(report))?;
     shell.line(format!(
         "realm {}, {} steps in {}.{:01} s; try it yourself: tombolo lab up",
         report.realm,
@@ -51,6 +52,28 @@ pub(super) fn summary(report: &Report, shell: &mut Shell) -> Result<(), Failure>
         "{} passed, {} failed",
         report.passed, report.failed
     ))
+}
+
+/// What all of it shows, and who else can be asked.
+fn claims(report: &Report) -> comfy_table::Table {
+    let mut rows = table(["claim", "shown", "by whom it can be judged"]);
+    for claim in &report.claims {
+        let steps: Vec<String> = claim.steps.iter().map(ToString::to_string).collect();
+        let steps = match steps.as_slice() {
+            [only] => format!("step {only}"),
+            _ => format!("steps {}", steps.join(", ")),
+        };
+        let shown = match claim.shown {
+            true => steps,
+            false => format!("FAILED: {steps}"),
+        };
+        let judge = match claim.judge {
+            "" => format!("nobody else yet; {}", claim.command),
+            judge => format!("{judge}: {}", claim.command),
+        };
+        rows.add_row([claim.claim.to_owned(), shown, judge]);
+    }
+    rows
 }
 
 fn cut(detail: &str) -> String {

@@ -2,19 +2,16 @@
 
 use std::path::PathBuf;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use cloud_api::error::ErrorCode;
 use cloud_api::trust::{
-    KerberosServer, PublishServer, PublishedServer, SealHeader, SealedKey, TrustKey, WrappingKey,
+    KerberosServer, PublishServer, PublishedServer, SealedKey, TrustKey, WrappingKey,
 };
 use cloud_api::{Base64Url, paths};
-use kerberos::pkinit::RsaPublicKey;
 use lab::cloud_client::CloudClient;
-use types::{Entropy, Secret};
+use lab::trust::NotSealed;
 
 use super::key::{ETYPE, ServerKey};
-use crate::io::{DirectoryArgs, Failure, OsEntropy, Tell, first_line, read_file};
+use crate::io::{DirectoryArgs, Failure, Tell, first_line, read_file};
 
 /// A cloud, and the right to administer it.
 #[derive(Debug, Clone, clap::Args)]
@@ -131,53 +128,12 @@ impl Cloud {
     }
 }
 
-/// Why a key could not be sealed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotSealed {
-    #[error("the cloud's wrapping key is of a kind that is not known here: {0}")]
-    Kind(String),
-    #[error("the cloud's wrapping key cannot be used: {0}")]
-    Key(String),
-    #[error("the cryptography failed")]
-    Failed,
-}
-
-impl From<aws_lc_rs::error::Unspecified> for NotSealed {
-    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
-        Self::Failed
-    }
-}
-
-/// RSA-OAEP-256 and A256GCM (RFC 7518 sections 4.3 and 5.3).
+/// Seals a key for the cloud alone.
 pub(super) fn seal(
     wrapping: &WrappingKey,
     server: &KerberosServer,
     key: &ServerKey,
 ) -> Result<SealedKey, NotSealed> {
-    if wrapping.kty != "RSA" || wrapping.alg != SealHeader::ALGORITHM {
-        return Err(NotSealed::Kind(format!(
-            "{} {}",
-            wrapping.kty, wrapping.alg
-        )));
-    }
-    let unusable = |why: &dyn std::fmt::Display| NotSealed::Key(why.to_string());
-    let public = RsaPublicKey::new(wrapping.n.as_bytes(), wrapping.e.as_bytes())
-        .map_err(|error| unusable(&error))?;
-    let public = PublicEncryptingKey::from_der(public.spki()).map_err(|error| unusable(&error))?;
-    let public = OaepPublicEncryptingKey::new(public)?;
-
-    let content_key = Secret::filled_by(|key: &mut [u8; 32]| OsEntropy.fill(key));
-    let mut encrypted_key = vec![0; public.ciphertext_size()];
-    let length = public
-        .encrypt(
-            &OAEP_SHA256_MGF1SHA256,
-            content_key.expose(),
-            &mut encrypted_key,
-            None,
-        )?
-        .len();
-    encrypted_key.truncate(length);
-
     let plain = TrustKey {
         realm: server.realm.clone(),
         number: key.number,
@@ -185,33 +141,19 @@ pub(super) fn seal(
         key_type: ETYPE.0,
         key: Base64Url(key.key.value().expose().clone()),
     };
-    let protected =
-        SealedKey::protect(&SealHeader::new(&wrapping.kid)).map_err(|_| NotSealed::Failed)?;
-    let mut iv = [0; NONCE_LEN];
-    OsEntropy.fill(&mut iv);
-    let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, content_key.expose())?);
-    // The plaintext is encrypted where it stands, so that no copy is left.
-    let mut ciphertext = serde_json::to_vec(&plain).map_err(|_| NotSealed::Failed)?;
-    let tag = cipher.seal_in_place_separate_tag(
-        Nonce::assume_unique_for_key(iv),
-        Aad::from(protected.as_bytes()),
-        &mut ciphertext,
-    )?;
-    Ok(SealedKey {
-        protected,
-        encrypted_key,
-        iv: iv.to_vec(),
-        ciphertext,
-        tag: tag.as_ref().to_vec(),
-    })
+    lab::trust::seal(wrapping, &plain)
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::aead::MAX_TAG_LEN;
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, Nonce, UnboundKey};
     use aws_lc_rs::encoding::AsDer;
-    use aws_lc_rs::rsa::{KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+    use aws_lc_rs::rsa::{
+        KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+    };
+    use cloud_api::trust::SealHeader;
     use kerberos::crypto::Key;
+    use kerberos::pkinit::RsaPublicKey;
     use types::{Guid, Sid};
 
     use super::*;
