@@ -233,6 +233,11 @@ fn granted_life(
     }
     let settings = &asked.kdc.settings;
     let is_renewable = ticket.flags.contains(TicketFlags::RENEWABLE);
+    // A ticket of the cloud promises what the cloud likes; how long its exchange is renewed is the domain's own affair.
+    let renewable_until = ticket
+        .authtime
+        .timestamp()
+        .plus_seconds(settings.renewable_lifetime_s);
     let ceiling = Ceiling {
         end: ticket
             .endtime
@@ -242,7 +247,7 @@ fn granted_life(
         renew_till: ticket
             .renew_till
             .filter(|_| is_renewable)
-            .map(KerberosTime::timestamp),
+            .map(|till| till.timestamp().min(renewable_until)),
     };
     tickets::life(body, ceiling, settings.clock_skew_s, asked.now)
 }
