@@ -329,6 +329,63 @@ fn replies_of_many_reports_arrive_whole() {
     }
 }
 
+/// Field 7 of getInfo: two credentials in a list; field 8: ids of up to 4 bytes. Each request's list, and whether it
+/// wants a touch, is written down.
+#[test]
+fn long_lists_are_asked_in_parts_silently_and_too_long_ids_not_at_all() {
+    let check = |allow: &[&[u8]], asked: &[(usize, bool)], expect: Result<&[u8], Status>| {
+        let mut info = current();
+        info[0] += 2;
+        info.extend([0x07, 0x02, 0x08, 0x04]);
+        let mut client = client(info, |request| {
+            let holds_ours = request.windows(5).any(|part| part == b"\x62id\x41\x6f");
+            match holds_ours {
+                true => vec![Say::Reply(assertion(rp_id_hash(), 0x01, "ours", 1))],
+                false => vec![Say::Refuse(Status::NO_CREDENTIALS)],
+            }
+        });
+        let request = GetAssertion {
+            rp_id: "a.example".to_owned(),
+            client_data_hash: [1; 32],
+            allow: allow.iter().map(|id| id.to_vec()).collect(),
+            user_presence: true,
+            salts: None,
+            proof: None,
+        };
+        let signed = client.get_assertions(request, None, None);
+        match (signed, expect) {
+            (Ok(signed), Ok(id)) => assert_eq!(signed[0].0.credential_id, id),
+            (Err(error), Err(status)) => assert_eq!(error.status(), Some(status)),
+            (other, _) => panic!("{other:?}"),
+        }
+        let stream = client.into_stream();
+        let requests = stream.requests.lock().unwrap();
+        let told = requests.iter().skip(1).map(|request| {
+            let count = request
+                .windows(10)
+                .filter(|part| part == b"public-key")
+                .count();
+            let is_silent = request.windows(4).any(|part| part == b"\x62up\xF4");
+            (count, !is_silent)
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(told, asked);
+    };
+    let (ours, other, long): (&[u8], &[u8], &[u8]) = (b"o", b"x", b"longer");
+    let none = Err(Status::NO_CREDENTIALS);
+    check(&[ours], &[(1, true)], Ok(ours));
+    check(&[other, ours], &[(2, true)], Ok(ours));
+    check(&[ours, other, other], &[(2, false), (1, true)], Ok(ours));
+    check(
+        &[other, other, ours],
+        &[(2, false), (1, false), (1, true)],
+        Ok(ours),
+    );
+    check(&[other, other, other], &[(2, false), (1, false)], none);
+    check(&[long, ours, long], &[(1, true)], Ok(ours));
+    check(&[long, long], &[], none);
+}
+
 #[test]
 fn requests_that_the_key_cannot_take_are_not_sent() {
     let mut client = client(current(), |_| vec![Say::Reply(vec![])]);
