@@ -22,6 +22,7 @@ use conformance::samba::{BASE, CONNECTOR, HOST, PASSWORD, REALM, Samba};
 use conformance::{Said, peers, product};
 use lab::ldap_client::LdapClient;
 use lab::registration::register_key;
+use lab::wire::{Line, Mode};
 use lab::{House, Options, SystemClock};
 use serde_json::{Value, json};
 use types::{Guid, Sid};
@@ -185,6 +186,26 @@ impl Cloud {
         std::fs::write(self.folder.join(name), format!("{line}\n")).unwrap();
     }
 
+    /// The cloud is away: Samba goes on giving tickets for its own, renews it, and none is fresh until the cloud is back.
+    fn lives_through_an_outage(&self) {
+        let tickets = format!("FILE:{}", self.folder.join("tickets").display());
+        let mit = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(peers::program(program));
+            Said::of(command.env("KRB5CCNAME", &tickets).args(arguments), "")
+        };
+        self.house.wire(Line::Cloud, Mode::Cut).unwrap();
+        mit("kvno", &[&format!("ldap/{HOST}")]).well();
+        mit("kinit", &["-R"]).well();
+        let renewed = mit("klist", &[]).well();
+        assert!(renewed.contains(&format!("krbtgt/{REALM}")), "{renewed}");
+        self.reads_a_file().well();
+        let refused = self.sign_in("alice");
+        assert!(!refused.good, "{}", refused.text);
+        self.house.wire(Line::Cloud, Mode::Up).unwrap();
+        self.sign_in("alice").well();
+        self.reads_a_file().well();
+    }
+
     /// Samba's own client, with the tickets of the sign-in, reads a file of the domain controller's share.
     fn reads_a_file(&self) -> Said {
         let tickets = self.folder.join("tickets");
@@ -224,6 +245,8 @@ fn inside(folder: &Path) {
     assert!(told.contains(&format!("krbtgt/{REALM}")), "{told}");
     let listed = cloud.reads_a_file().well();
     assert!(listed.contains("GPT.INI"), "{listed}");
+
+    cloud.lives_through_an_outage();
 
     // The sync writes alice's key into Samba, as an account that may do just that, and its removal changes nothing.
     cloud.write("connector.password", PASSWORD);

@@ -75,7 +75,7 @@ const CLAIMS: [Script; 10] = [
         claim: "without the cloud tickets live on and are renewed until their last day; none is fresh until it is back",
         steps: &["session-goes-on", "eight-days", "cloud-is-back"],
         judge: "Samba AD, MIT Kerberos",
-        command: "cargo xtask conformance samba_outage",
+        command: "cargo xtask conformance samba_cloud_trust",
     },
     Script {
         claim: "the same key opens the same device without the cloud, by hmac-secret, and nothing else does",

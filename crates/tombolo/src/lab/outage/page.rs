@@ -26,7 +26,7 @@ pub(super) fn page(matrix: &Matrix, line: &Timeline) -> String {
          <p>What was held when it went away. A dotted line is time without it. {after}</p>\n\
          <div class=\"card\">\n{drawing}</div>\n\
          <section class=\"sheet\">\n<h2>The matrix</h2>\n\
-         <p>Numbers name the reasons below. <span class=\"star\">*</span> What the original system does here is not \
+         <p>Numbers name the reasons below; a moment says until when. <span class=\"star\">*</span> What the original system does here is not \
          publicly documented; shown is what ours does.</p>\n<div class=\"card\">\n{table}</div>\n</section>\n\
          <h2>Reasons</h2>\n{why}\
          <section class=\"sheet\">\n<h2>What is publicly known of the original system</h2>\n{record}</section>\n\
