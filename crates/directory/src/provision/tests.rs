@@ -545,6 +545,34 @@ fn a_grant_on_the_head_reaches_users_below_and_leaves_with_it() {
 }
 
 #[test]
+fn a_head_of_a_naming_context_is_seen_by_who_may_not_list_its_parent() {
+    // What stands above a head is of another naming context and has no say about it, for searches and writes alike. A
+    // write that took another way to the object would tell noSuchObject of what a search shows.
+    let domain = Domain::new();
+    let reader = domain.user("reader", &[]);
+    let sid = reader.token().user().unwrap().clone();
+    let (head, inside) = (
+        format!("CN=Configuration,{DOMAIN}"),
+        format!("CN=Users,{DOMAIN}"),
+    );
+    let write = |dn: &str| {
+        let replace = ModificationKind::Replace;
+        domain.change(&reader, dn, replace, "description", &["x"])
+    };
+    assert!(domain.read(&reader, &inside, &["cn"]).is_some());
+    refused(write(&inside));
+    domain.grant(DOMAIN, Ace::deny(sid, AccessMask::LIST_CHILDREN));
+    // Who may not list the children may not know of one, whatever it allows by itself.
+    assert!(domain.read(&reader, &inside, &["cn"]).is_none());
+    assert_eq!(
+        write(&inside).unwrap_err().code(),
+        ResultCode::NO_SUCH_OBJECT
+    );
+    assert!(domain.read(&reader, &head, &["cn"]).is_some());
+    refused(write(&head));
+}
+
+#[test]
 fn a_computer_may_not_write_the_keys_of_others() {
     let domain = Domain::new();
     let container = domain.dn("CN=Computers");
