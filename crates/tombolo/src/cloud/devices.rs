@@ -59,7 +59,7 @@ pub(super) struct Mark {
     name: String,
     /// As what
     #[arg(value_enum)]
-    state: Compliance,
+    compliance: Compliance,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -204,7 +204,7 @@ fn enable(named: &Named, enabled: bool, shell: &mut Shell) -> Result<Exit, Failu
 fn mark(mark: &Mark, shell: &mut Shell) -> Result<Exit, Failure> {
     let cloud = mark.reach.open()?;
     let device = cloud.device(&mark.name)?;
-    let compliant = mark.state == Compliance::Compliant;
+    let compliant = mark.compliance == Compliance::Compliant;
     cloud.mark_device(&device, compliant)?;
     let word = if compliant {
         "compliant"
