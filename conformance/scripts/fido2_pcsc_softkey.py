@@ -8,6 +8,7 @@ usage: fido2_pcsc_softkey.py
 
 import os
 import sys
+import time
 
 # Debian's package; it needs libpcsclite, as pcscd does.
 sys.path.append("/usr/lib/python3/dist-packages")
@@ -44,8 +45,19 @@ def secrets(ctap, protocol, pin, allow=None):
     return protocol.decrypt(shared, assertion.auth_data.extensions["hmac-secret"])
 
 
+def readers():
+    """The readers with a key; pcscd takes a moment to notice one, longer where the machine is busy."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        devices = list(CtapPcscDevice.list_devices())
+        if devices:
+            return devices
+        time.sleep(0.1)
+    return []
+
+
 def main():
-    devices = list(CtapPcscDevice.list_devices())
+    devices = readers()
     assert len(devices) == 1, devices
     device = devices[0]
     print("reader:", device)

@@ -377,3 +377,67 @@ fn tickets_of_other_programs_are_taken_in() {
     assert_eq!(names(&session).len(), 2);
     assert!(granting(0).ticket.to_der().is_ok());
 }
+
+/// A cloud that answers each request with the next of these.
+struct Answers(Vec<(u16, Vec<u8>)>);
+
+impl crate::cloud::Cloud for Answers {
+    fn post(
+        &mut self,
+        _: crate::cloud::Post<'_>,
+    ) -> Result<crate::cloud::Reply, crate::cloud::Unreachable> {
+        let (status, body) = self.0.remove(0);
+        Ok(crate::cloud::Reply { status, body })
+    }
+}
+
+struct NoDomain;
+
+impl crate::domain::DomainController for NoDomain {
+    fn ask(&mut self, _: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        Err(NoAnswer("no route".to_owned()))
+    }
+}
+
+#[test]
+fn garbage_of_a_cloud_ends_nothing() {
+    let nonce = || (200, br#"{"Nonce":"n"}"#.to_vec());
+    let page = || {
+        (
+            200,
+            b"<html>please sign in to the wireless network</html>".to_vec(),
+        )
+    };
+    for answers in [
+        vec![page()],
+        vec![(302, Vec::new())],
+        vec![(502, b"Bad Gateway".to_vec())],
+        vec![(200, vec![0xff; 64 * 1024])],
+        vec![nonce(), page()],
+        vec![nonce(), (500, b"{}".to_vec())],
+        vec![nonce(), (200, b"a.b.c.d.e".to_vec())],
+        vec![nonce(), (200, br#"{"refresh_token":"x"}"#.to_vec())],
+        vec![
+            nonce(),
+            (
+                400,
+                br#"{"error":"server_error","error_description":""}"#.to_vec(),
+            ),
+        ],
+    ] {
+        let mut session = whole();
+        let now = at(4 * HOUR_S);
+        let job = session.due(now).unwrap();
+        let words = format!("{answers:?}").chars().take(80).collect::<String>();
+        let mut entropy = SeededEntropy::new(7);
+        let done = job.run(&mut Answers(answers), &mut NoDomain, now, &mut entropy);
+        let happened = session.apply(done, now);
+        assert!(
+            matches!(happened, Happened::CloudSilent(_)),
+            "{words}: {happened}"
+        );
+        assert_eq!(happened.cache_fate(), CacheFate::Kept, "{words}");
+        assert!(session.nt_hash().is_some() && session.renewable_until().is_some());
+        assert_eq!(session.standing(), &Standing::Good);
+    }
+}
