@@ -5,7 +5,7 @@ use cloud_api::users::User;
 use serde_json::json;
 use types::Guid;
 
-use super::reach::{Reach, Reached};
+use super::reach::{Named, Reach, Reached};
 use super::state::{FORMAT, done, yes};
 use crate::io::{Exit, Failure, Shell, table};
 
@@ -33,18 +33,6 @@ pub(super) struct List {
     /// Only those that this user joined, by sign-in name or id
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// One device.
-#[derive(Debug, clap::Args)]
-pub(super) struct Named {
-    /// Name or id
-    name: String,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -5,7 +5,7 @@ use cloud_api::users::User;
 use serde_json::json;
 use types::Guid;
 
-use super::reach::{Reach, Reached};
+use super::reach::{List, Named, Reach, Reached};
 use super::state::{FORMAT, done};
 use crate::io::{Exit, Failure, Shell, counted, table};
 
@@ -36,28 +36,6 @@ pub(super) struct Add {
     /// A member, by sign-in name or id (repeatable)
     #[arg(long, value_name = "USER")]
     member: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// List groups.
-#[derive(Debug, clap::Args)]
-pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// One group.
-#[derive(Debug, clap::Args)]
-pub(super) struct Named {
-    /// Name or id
-    name: String,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -5,7 +5,7 @@ use cloud_api::access::NewTemporaryAccessPass;
 use cloud_api::users::{NewUser, User as CloudUser, UserChange};
 use serde_json::json;
 
-use super::reach::Reach;
+use super::reach::{List, Reach};
 use super::state::{FORMAT, done, yes};
 use crate::io::{Exit, Failure, Shell, table};
 
@@ -36,16 +36,6 @@ pub(super) struct Add {
     /// Name for people; the sign-in name when absent
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// List users.
-#[derive(Debug, clap::Args)]
-pub(super) struct List {
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -32,6 +32,28 @@ pub(super) struct Reach {
     cloud_ca_file: Option<PathBuf>,
 }
 
+/// All of a kind, in a cloud.
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+}
+
+/// One of a kind, in a cloud.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// Name or id
+    pub(super) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+}
+
 /// A cloud that answers.
 pub(super) enum Reached {
     /// Its own file.

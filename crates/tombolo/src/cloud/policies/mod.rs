@@ -12,7 +12,7 @@ use cloud_api::conditional_access::{AccessPolicy, PolicyState};
 use serde_json::json;
 use types::Guid;
 
-use super::reach::{Reach, Reached};
+use super::reach::{List, Named, Reach, Reached};
 use super::state::{FORMAT, done};
 use crate::io::{Exit, Failure, Shell, Tell, table};
 
@@ -56,28 +56,6 @@ pub(super) enum Policy {
     /// Ask what the policies would say of a sign-in, and why
     #[command(after_help = trial::HELP)]
     WhatIf(trial::Ask),
-}
-
-/// List policies.
-#[derive(Debug, clap::Args)]
-pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
-}
-
-/// One policy.
-#[derive(Debug, clap::Args)]
-pub(super) struct Named {
-    /// Name or id
-    name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    reach: Reach,
 }
 
 /// Add a policy.
